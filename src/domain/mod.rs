@@ -1,0 +1,20 @@
+//! The words of the project as types: tags, synonyms, terms, jobs, and the normaliser behind every key.
+//!
+//! Nothing here does I/O; every other module points at this one.
+
+mod job;
+mod normalise;
+mod stem;
+mod synonyms;
+mod tag;
+mod term;
+
+pub use job::{EmbedPayload, GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority};
+pub use normalise::{NORMALISER_VERSION, key, loose_key, words};
+pub use stem::{stem_groups, stems};
+pub use synonyms::{MAX_TERM_CHARS, SECTION_MAX_TERMS, SynonymRecord, Synonyms, SynonymsError, Translations};
+pub use tag::{MAX_TAG_NAME_CHARS, Tag, TagName, TagNameError, TagRef, TagType};
+pub use term::{Confidence, ConfidenceError, Lang, Section, Source, Term, TermStatus};
+
+/// Moments are UTC, as everywhere in the API.
+pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -1,0 +1,121 @@
+//! Stems: the words of a term after normalising and English or French stemming (Snowball), so that `musiques
+//! tristes` meets `triste` and `studying` meets `study`. The language of a short text is rarely known, so each word
+//! is stemmed in both, and either meets.
+
+use rust_stemmers::{Algorithm, Stemmer};
+
+use super::normalise::{NOISE_WORDS, words};
+
+/// Words that carry no meaning of their own in a tag or a query, as [`words`] writes them.
+const STOP_WORDS: [&str; 42] = [
+    "a", "an", "the", "of", "for", "to", "in", "on", "at", "with", "by", "from", "is", "n", "and",
+    "or", // English
+    "le", "la", "les", "un", "une", "des", "du", "de", "d", "l", "pour", "dans", "sur", "au", "aux", "avec", "par",
+    "en", "et", "ou", "qui", "que", "ce", "se", "sa", "son", // French
+];
+
+/// French words that elide before a vowel: `l'été`, `d'ambiance`, `qu'on`.
+const ELIDED: [&str; 12] = ["l", "d", "j", "m", "t", "s", "n", "c", "qu", "jusqu", "lorsqu", "puisqu"];
+
+/// The stems of a term as one text, each once, words in order: what full text search indexes.
+pub fn stems(text: &str) -> String {
+    let mut all: Vec<String> = Vec::new();
+    for stem in stem_groups(text).into_iter().flatten() {
+        if !all.contains(&stem) {
+            all.push(stem);
+        }
+    }
+    all.join(" ")
+}
+
+/// For each meaningful word of `text`, in order, the one or two stems by which it can be met.
+///
+/// Stop words and noise words (`music`) are left out unless nothing else is there.
+pub fn stem_groups(text: &str) -> Vec<Vec<String>> {
+    let words = words(&split_elisions(text));
+    let meaningful = |word: &&String| !STOP_WORDS.contains(&word.as_str());
+    let telling = |word: &&String| !NOISE_WORDS.contains(&word.as_str());
+    let mut kept: Vec<&String> = words.iter().filter(meaningful).filter(telling).collect();
+    if kept.is_empty() {
+        kept = words.iter().filter(meaningful).collect();
+    }
+    if kept.is_empty() {
+        kept = words.iter().collect();
+    }
+    let english = Stemmer::create(Algorithm::English);
+    let french = Stemmer::create(Algorithm::French);
+    kept.into_iter()
+        .map(|word| {
+            let mut group = vec![english.stem(word).into_owned()];
+            let french = french.stem(word).into_owned();
+            if !group.contains(&french) {
+                group.push(french);
+            }
+            group
+        })
+        .collect()
+}
+
+/// Parts an elided article from its word: `musique d'été` → `musique d été`.
+fn split_elisions(text: &str) -> String {
+    let mut split = String::with_capacity(text.len());
+    let mut word = String::new();
+    for character in text.chars() {
+        if matches!(character, '\'' | '\u{2019}' | '\u{02bc}') && ELIDED.contains(&word.to_lowercase().as_str()) {
+            split.push(' ');
+            word.clear();
+            continue;
+        }
+        if character.is_alphanumeric() {
+            word.push(character);
+        } else {
+            word.clear();
+        }
+        split.push(character);
+    }
+    split
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meet(a: &str, b: &str) -> bool {
+        let b = stem_groups(b);
+        stem_groups(a).iter().all(|group| b.iter().any(|other| group.iter().any(|stem| other.contains(stem))))
+    }
+
+    #[test]
+    fn inflections_meet_in_both_languages() {
+        for (a, b) in [
+            ("studying", "study"),
+            ("sad songs", "sad song"),
+            ("musiques tristes", "musique triste"),
+            ("années folles", "année folle"),
+            ("relaxing", "relaxed"),
+            ("mélancolique", "melancoliques"),
+            ("festival nights", "festivals night"),
+            ("soirée d'été", "soirée été"),
+            ("l’été", "ete"),
+            ("songs for a funeral", "funeral"),
+            ("musique pour courir", "courir"),
+        ] {
+            assert!(meet(a, b), "{a} ~ {b}: {} / {}", stems(a), stems(b));
+        }
+    }
+
+    #[test]
+    fn different_words_stay_apart() {
+        for (a, b) in [("rap", "trap"), ("house", "hours"), ("metal", "mental")] {
+            assert!(!meet(a, b), "{a} ~ {b}");
+        }
+    }
+
+    #[test]
+    fn words_without_meaning_are_kept_only_when_alone() {
+        assert_eq!(stems("drum & bass"), "drum bass");
+        assert_eq!(stems("the"), "the");
+        assert_eq!(stems("music"), "music");
+        assert_eq!(stems("dance music"), "danc");
+    }
+}

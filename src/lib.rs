@@ -1,0 +1,3 @@
+//! musonym
+pub mod domain;
+pub mod store;

@@ -1,0 +1,239 @@
+//! Persistence: narrow traits, one per area, summed into [`Store`]; each method is a whole operation with its own
+//! transaction. All SQL lives below this module, in one folder per backend.
+//!
+//! Jobs commit together with the tags and synonyms they belong to, so that nothing acknowledged is lost and nothing
+//! is done twice: see `docs/ARCHITECTURE.md`.
+
+mod error;
+pub mod sqlite;
+mod types;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+pub use error::StoreError;
+pub use types::{
+    ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, ExportRow, ExportSynonyms, Finish,
+    Generated, GenerationDone, GenerationOutcome, ImportOutcome, JobCounts, JobFilter, Listing, MatchedTerm, Page,
+    Recall, Recalled, Retention, Revision, SynonymFilter, SynonymsDraft, TagFilter, TagOverview, TagUpdate, VectorHit,
+    WebhookEvent, WebhookOutcome,
+};
+
+use crate::domain::{Job, JobKind, Lease, LeasedJob, Priority, SynonymRecord, Tag, TagName, TagRef, TagType};
+
+/// What every store method returns.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// The tags themselves. A name is resolved to the tag of that very name, else of the same key.
+#[async_trait]
+pub trait TagStore: Send + Sync {
+    /// Creates the tags that are new, each with its `generate` job, in one transaction.
+    ///
+    /// One answer per input, in order; a tag that is there already comes back with `created: false` and no job.
+    async fn create_tags(&self, tags: &[(TagType, TagName)], priority: Priority) -> Result<Vec<CreatedTag>>;
+
+    /// The tag with this name, or with its key.
+    async fn tag_by_name(&self, tag_type: TagType, name: &str) -> Result<Option<Tag>>;
+
+    /// The tag with this number.
+    async fn tag(&self, tag_type: TagType, tag_id: i64) -> Result<Option<Tag>>;
+
+    /// Tags by type, then number.
+    async fn list_tags(&self, filter: &TagFilter, page: &Page) -> Result<Listing<TagOverview>>;
+
+    /// Gives a tag another name and enqueues its generation anew.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], or [`StoreError::Conflict`] when another tag has the new name or its key.
+    async fn rename_tag(&self, tag: &TagRef, name: &TagName, priority: Priority) -> Result<TagUpdate>;
+
+    /// Deletes a tag with its synonyms; the revisions stay.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn delete_tag(&self, tag: &TagRef) -> Result<()>;
+
+    /// Computes the keys that a plain SQL INSERT could not, and those of an older normaliser. Returns how many.
+    async fn fill_missing_keys(&self) -> Result<u64>;
+
+    /// Names of up to `limit` other tags that share words with this one, nearest first.
+    async fn similar_tag_names(&self, tag: &Tag, limit: usize) -> Result<Vec<String>>;
+}
+
+/// The synonyms of tags and their history.
+#[async_trait]
+pub trait SynonymStore: Send + Sync {
+    /// The active synonyms of each named tag, in the order of `tags`; `None` where there are none.
+    async fn lookup_synonyms(&self, tags: &[TagRef]) -> Result<Vec<Option<SynonymRecord>>>;
+
+    /// The rows with these numbers, active or not, in the order of `ids`; unknown numbers are left out.
+    async fn synonyms_by_ids(&self, ids: &[i64]) -> Result<Vec<SynonymRecord>>;
+
+    /// Active rows by number.
+    async fn list_synonyms(&self, filter: &SynonymFilter, page: &Page) -> Result<Listing<SynonymRecord>>;
+
+    /// The stored vector of a row, in its active space.
+    async fn embedding(&self, synonym_id: i64) -> Result<Option<Vec<f32>>>;
+
+    /// Stores what a person wrote for a tag, creating the tag when it is new, and enqueues its embedding.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the tag has active synonyms.
+    async fn create_synonyms(&self, draft: &SynonymsDraft) -> Result<SynonymRecord>;
+
+    /// Replaces the terms of a row by what a person wrote, and enqueues its embedding. Generated terms that the
+    /// person left out are kept as rejected, so that no generator brings them back.
+    ///
+    /// `expected_version` is the version the caller saw, if it cares.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`].
+    async fn replace_synonyms(
+        &self,
+        synonym_id: i64,
+        draft: &SynonymsDraft,
+        expected_version: Option<i64>,
+    ) -> Result<SynonymRecord>;
+
+    /// Takes a row out of use and leaves it as a tombstone: generators skip its tag unless forced.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`].
+    async fn deactivate_synonyms(&self, synonym_id: i64, expected_version: Option<i64>) -> Result<()>;
+
+    /// Undoes [`SynonymStore::deactivate_synonyms`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], or [`StoreError::Conflict`] when the tag has other active synonyms by now.
+    async fn activate_synonyms(&self, synonym_id: i64) -> Result<SynonymRecord>;
+
+    /// Stores rows of an export or of a plain file, each a whole tag, in one transaction; tags that are new get
+    /// created. A row that a person wrote is left alone unless `replace` is set. One outcome per row, in order.
+    async fn import_rows(&self, rows: &[ExportRow], replace: bool) -> Result<Vec<ImportOutcome>>;
+
+    /// Tags with everything stored for them, by type and number.
+    async fn export_rows(&self, page: &Page) -> Result<Listing<ExportRow>>;
+
+    /// Who changed a row when, newest first.
+    async fn revisions(&self, synonym_id: i64) -> Result<Vec<Revision>>;
+
+    /// The keys of the terms of a tag that a person took out, whatever their section.
+    async fn rejected_keys(&self, tag_type: TagType, tag_id: i64) -> Result<Vec<String>>;
+}
+
+/// The queue. Claims are leases; only the holder of a lease can end its job, and only until it was claimed anew.
+#[async_trait]
+pub trait JobStore: Send + Sync {
+    /// Writes a job, or joins the queued one of the same `dedup_key` (raising its priority, and `force` if asked).
+    async fn enqueue(&self, job: &crate::domain::NewJob) -> Result<Enqueued>;
+
+    /// Enqueues the generation of every tag, or of those without synonyms. Returns how many jobs are new.
+    async fn enqueue_generation(&self, only_missing: bool, force: bool, priority: Priority) -> Result<u64>;
+
+    /// Claims up to `limit` jobs of one kind for `lease`: queued ones whose moment has come and running ones whose
+    /// lease has lapsed. Each claim spends an attempt; a lapsed job without attempts left becomes dead.
+    async fn claim(
+        &self,
+        kind: JobKind,
+        order: ClaimOrder,
+        worker: &str,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<LeasedJob>>;
+
+    /// Extends leases; returns those that were lost to another worker or cancelled.
+    async fn extend_leases(&self, leases: &[Lease], lease: Duration) -> Result<Vec<Lease>>;
+
+    /// Ends one attempt.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] when somebody else has claimed the job since, or it was cancelled.
+    async fn finish(&self, lease: &Lease, finish: &Finish) -> Result<()>;
+
+    /// Stores what generation brought, the revision, the `embed` job and the end of the `generate` job, in one
+    /// transaction for all. A lost lease stores nothing for its job.
+    async fn complete_generations(&self, done: &[GenerationDone]) -> Result<Vec<GenerationOutcome>>;
+
+    /// What is to be embedded for these rows; inactive and unknown ones are left out.
+    async fn embed_inputs(&self, synonym_ids: &[i64]) -> Result<Vec<EmbedInput>>;
+
+    /// Stores vectors and the end of their `embed` jobs, in one transaction for all. A vector of an outdated version
+    /// or of a space that is not active is not stored.
+    async fn complete_embeddings(&self, space: &str, done: &[EmbeddingDone]) -> Result<Vec<EmbeddingOutcome>>;
+
+    /// The job with this number.
+    async fn job(&self, id: i64) -> Result<Option<Job>>;
+
+    /// Jobs, newest first.
+    async fn list_jobs(&self, filter: &JobFilter, page: &Page) -> Result<Listing<Job>>;
+
+    /// How many jobs stand in each state.
+    async fn job_counts(&self) -> Result<JobCounts>;
+
+    /// When the earliest queued job of this kind may run; `None` when none is queued or leased.
+    async fn next_run_at(&self, kind: JobKind) -> Result<Option<crate::domain::Timestamp>>;
+
+    /// Queues a failed, dead or cancelled job anew with fresh attempts.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Conflict`] when it is queued, running or done.
+    async fn retry_job(&self, id: i64) -> Result<Job>;
+
+    /// Takes back a queued or running job.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Conflict`] when it has ended.
+    async fn cancel_job(&self, id: i64) -> Result<Job>;
+
+    /// Applies a verified webhook exactly once per delivery `id`.
+    async fn apply_webhook(&self, delivery_id: &str, event: &WebhookEvent) -> Result<WebhookOutcome>;
+}
+
+/// Recall for the search: the database proposes, `search` ranks.
+#[async_trait]
+pub trait SearchStore: Send + Sync {
+    /// Candidates of both branches.
+    async fn recall(&self, recall: &Recall<'_>) -> Result<Recalled>;
+
+    /// A number that has risen whenever anything that a search answers with may have changed. Cheap.
+    fn vocabulary_version(&self) -> i64;
+}
+
+/// Settings, health and upkeep.
+#[async_trait]
+pub trait AdminStore: Send + Sync {
+    /// The value of a setting.
+    async fn setting(&self, key: &str) -> Result<Option<String>>;
+
+    /// Writes a setting unless it is there; returns the value that stands.
+    async fn setting_or_insert(&self, key: &str, value: &str) -> Result<String>;
+
+    /// Makes `space` the active embedding space, drops the vectors of the former one and enqueues the embedding of
+    /// every active row. Returns how many jobs are new.
+    async fn switch_embedding_space(&self, space: &str) -> Result<u64>;
+
+    /// Answers if the database does.
+    async fn ping(&self) -> Result<()>;
+
+    /// Deletes what is older than its retention; returns how many rows.
+    async fn expire(&self, retention: &Retention) -> Result<u64>;
+
+    /// Ticks after every change of the database, by this process at once, by another within a second.
+    fn changes(&self) -> watch::Receiver<u64>;
+
+    /// Where the data lives, for messages: never with a password.
+    fn describe(&self) -> String;
+
+    /// Finishes writes and closes connections.
+    async fn close(&self);
+}
+
+/// Everything a backend does.
+pub trait Store: TagStore + SynonymStore + JobStore + SearchStore + AdminStore {}
+
+impl<T: TagStore + SynonymStore + JobStore + SearchStore + AdminStore> Store for T {}
+
+/// The setting that names the active embedding space.
+pub const SETTING_EMBEDDING_SPACE: &str = "embedding_space";

@@ -1,0 +1,410 @@
+//! What goes into a store and comes out of it, beside the domain's own types.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::{
+    Confidence, Job, JobKind, JobState, Lang, Lease, Section, Source, Tag, TagName, TagRef, TagType, Term, Timestamp,
+};
+
+/// A tag that was created or was there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CreatedTag {
+    /// The tag.
+    pub tag: Tag,
+    /// False when it was there already, under this name or under one of the same key.
+    pub created: bool,
+    /// Its `generate` job, when created.
+    pub job_id: Option<i64>,
+}
+
+/// A tag that was renamed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TagUpdate {
+    /// The tag as it is now.
+    pub tag: Tag,
+    /// Its `generate` job; `None` when the name was the same already.
+    pub job_id: Option<i64>,
+}
+
+/// Which tags to list.
+#[derive(Clone, Debug, Default)]
+pub struct TagFilter {
+    /// Of one type only.
+    pub tag_type: Option<TagType>,
+    /// Only tags with (`true`) or without (`false`) active synonyms.
+    pub has_synonyms: Option<bool>,
+}
+
+/// A tag in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct TagOverview {
+    /// The tag.
+    #[serde(flatten)]
+    pub tag: Tag,
+    /// Whether it has active synonyms.
+    pub has_synonyms: bool,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The `next` of the page before; `None` for the first.
+    pub cursor: Option<String>,
+    /// Most items of the page, at least 1.
+    pub limit: usize,
+}
+
+/// A page of items and where the next begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listing<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// The cursor of the next page; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// Which synonyms to list.
+#[derive(Clone, Debug, Default)]
+pub struct SynonymFilter {
+    /// Of one tag type only.
+    pub tag_type: Option<TagType>,
+    /// Of one source only.
+    pub source: Option<Source>,
+    /// At least this confidence, 0..=1.
+    pub min_confidence: Option<f64>,
+}
+
+/// Synonyms as a person wrote them, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SynonymsDraft {
+    /// The tag. Ignored where a row is replaced.
+    pub tag: TagRef,
+    /// The terms of all sections, within bounds.
+    pub terms: Vec<Term>,
+    /// How far the row can be trusted.
+    pub confidence: Confidence,
+}
+
+/// A tag with everything stored for it: one line of `musonym export`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExportRow {
+    /// Genre or mood.
+    pub tag_type: TagType,
+    /// The tag's name.
+    pub name: TagName,
+    /// The synonyms; `None` for a tag that has none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synonyms: Option<ExportSynonyms>,
+}
+
+/// The synonyms of an [`ExportRow`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExportSynonyms {
+    /// Who wrote the row.
+    pub source: Source,
+    /// How far it can be trusted.
+    pub confidence: Confidence,
+    /// False for a tombstone.
+    pub is_active: bool,
+    /// All terms, rejected ones included.
+    pub terms: Vec<Term>,
+}
+
+/// What became of an imported row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportOutcome {
+    /// The tag was new.
+    Created,
+    /// The tag was there, its synonyms are replaced.
+    Replaced,
+    /// The same stands there already.
+    Unchanged,
+    /// A person wrote what is there; it was kept.
+    KeptManual,
+}
+
+/// A change of a row, as recorded with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Revision {
+    /// The version that the change made.
+    pub version: i64,
+    /// What was done: `created`, `generated`, `replaced`, `deactivated`, `activated`, `imported`, `proposed`.
+    pub action: String,
+    /// Who did it.
+    pub source: Source,
+    /// Type of the tag at that time.
+    pub tag_type: TagType,
+    /// Name of the tag at that time.
+    pub tag_name: String,
+    /// The sections before, as JSON; `None` for the first version.
+    pub before: Option<serde_json::Value>,
+    /// The sections after, as JSON.
+    pub after: Option<serde_json::Value>,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// A job that was written or joined.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Enqueued {
+    /// The job.
+    pub job: Job,
+    /// False when it was queued already.
+    pub created: bool,
+}
+
+/// Which of the waiting jobs comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimOrder {
+    /// The most urgent, then the oldest.
+    Priority,
+    /// The oldest, however urgent: used for every so many claims, so that low priority never starves.
+    Age,
+}
+
+/// How an attempt ended, other than by stored synonyms or vectors.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Finish {
+    /// Done.
+    Succeeded {
+        /// What came of it.
+        result: serde_json::Value,
+    },
+    /// An error that another attempt may mend: queued again after `delay`, or dead when attempts are spent.
+    Retry {
+        /// What went wrong.
+        error: String,
+        /// How long to wait.
+        delay: Duration,
+    },
+    /// Handed back without spending the attempt: a server it needs is not there.
+    Release {
+        /// Why it waits.
+        reason: String,
+        /// How long to wait.
+        delay: Duration,
+    },
+    /// An error that no attempt mends.
+    Failed {
+        /// What went wrong.
+        error: String,
+    },
+}
+
+/// What generation brought for one job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GenerationDone {
+    /// The claim on the `generate` job.
+    pub lease: Lease,
+    /// Genre or mood.
+    pub tag_type: TagType,
+    /// Number of the tag.
+    pub tag_id: i64,
+    /// Whether a row that a person wrote or took out gets a proposal.
+    pub force: bool,
+    /// Urgency of the `embed` job that follows.
+    pub priority: crate::domain::Priority,
+    /// What was written.
+    pub generated: Generated,
+}
+
+/// What a generator wrote and the gates let through.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Generated {
+    /// The terms.
+    pub terms: Vec<Term>,
+    /// Who wrote them.
+    pub source: Source,
+    /// How far the row can be trusted.
+    pub confidence: Confidence,
+}
+
+/// What became of a [`GenerationDone`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GenerationOutcome {
+    /// Stored, with an `embed` job.
+    Saved {
+        /// The row.
+        synonym_id: i64,
+        /// Its version.
+        version: i64,
+    },
+    /// The same stood there already; nothing was written but the end of the job.
+    Unchanged {
+        /// The row.
+        synonym_id: i64,
+    },
+    /// A person's row: the new terms wait as proposals.
+    Proposed {
+        /// The row.
+        synonym_id: i64,
+        /// How many terms are proposed.
+        terms: usize,
+    },
+    /// A person's row, or one that a person took out: left alone.
+    KeptManual,
+    /// The tag is gone.
+    TagGone,
+    /// Somebody else has the job: nothing was written.
+    LeaseLost,
+}
+
+/// What is to be embedded for one row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmbedInput {
+    /// The row.
+    pub synonym_id: i64,
+    /// Its version, to be given back with the vector.
+    pub version: i64,
+    /// The tag's name.
+    pub tag_name: String,
+    /// Its active terms.
+    pub terms: Vec<Term>,
+}
+
+/// A vector for one `embed` job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmbeddingDone {
+    /// The claim.
+    pub lease: Lease,
+    /// The row.
+    pub synonym_id: i64,
+    /// The version that was embedded.
+    pub version: i64,
+    /// L2-normalised.
+    pub vector: Vec<f32>,
+}
+
+/// What became of an [`EmbeddingDone`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmbeddingOutcome {
+    /// Stored.
+    Stored,
+    /// The row has changed since, or another space is active: the vector was dropped. A newer job embeds it.
+    Outdated,
+    /// Somebody else has the job: nothing was written.
+    LeaseLost,
+}
+
+/// Which jobs to list.
+#[derive(Clone, Debug, Default)]
+pub struct JobFilter {
+    /// In one state only.
+    pub state: Option<JobState>,
+    /// Of one kind only.
+    pub kind: Option<JobKind>,
+}
+
+/// How many jobs stand in each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct JobCounts {
+    /// Waiting.
+    pub queued: u64,
+    /// Claimed.
+    pub running: u64,
+    /// Done.
+    pub succeeded: u64,
+    /// Ended by an error that no retry mends.
+    pub failed: u64,
+    /// Attempts spent.
+    pub dead: u64,
+    /// Taken back.
+    pub cancelled: u64,
+}
+
+/// A verified webhook.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WebhookEvent {
+    /// A tag was created, or its name changed where `previous_name` is given.
+    Upserted {
+        /// The tag as it is called now.
+        tag: TagRef,
+        /// What it was called before.
+        previous_name: Option<TagName>,
+        /// Generate again although synonyms are there (`tag.updated`).
+        regenerate: bool,
+    },
+    /// A tag was deleted.
+    Deleted {
+        /// The tag.
+        tag: TagRef,
+    },
+}
+
+/// What a webhook led to; the same for every delivery of one id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct WebhookOutcome {
+    /// The `generate` job; `null` where there is nothing to do.
+    pub job_id: Option<i64>,
+    /// `accepted`; `deleted` or `unknown_tag` for a deletion.
+    pub status: String,
+}
+
+/// What a search asks of the store.
+#[derive(Clone, Debug)]
+pub struct Recall<'a> {
+    /// Keys to be met exactly (the query's key and its looser one).
+    pub keys: &'a [String],
+    /// For each word of the query, its stems.
+    pub stems: &'a [Vec<String>],
+    /// The query's key, whose trigrams find misspelt terms; `None` to leave typing errors aside.
+    pub fuzzy_key: Option<&'a str>,
+    /// The embedded query and its space; `None` when the vector branch cannot run.
+    pub vector: Option<(&'a str, &'a [f32])>,
+    /// Of one type only.
+    pub tag_type: Option<TagType>,
+    /// Most lexical terms to return.
+    pub term_limit: usize,
+    /// Most vector candidates to return.
+    pub vector_limit: usize,
+}
+
+/// The candidates of both branches.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recalled {
+    /// Terms that met the query by key, stem or trigram, with their tags.
+    pub terms: Vec<MatchedTerm>,
+    /// The nearest vectors, and those of every tag in `terms`; at most one per tag.
+    pub vectors: Vec<VectorHit>,
+}
+
+/// A term that met the query.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MatchedTerm {
+    /// The row it belongs to.
+    pub synonym_id: i64,
+    /// Where it stands.
+    pub section: Section,
+    /// Its language, where known.
+    pub lang: Option<Lang>,
+    /// As written.
+    pub term: String,
+    /// Its key.
+    pub key: String,
+    /// How far it can be trusted.
+    pub confidence: Confidence,
+}
+
+/// A tag whose vector was compared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VectorHit {
+    /// The row.
+    pub synonym_id: i64,
+    /// Cosine of query and row, -1..=1.
+    pub cosine: f32,
+}
+
+/// How long finished things are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Jobs that ended.
+    pub jobs: Duration,
+    /// Webhook deliveries; never shorter than a sender retries.
+    pub deliveries: Duration,
+    /// Revisions of rows.
+    pub revisions: Duration,
+}
