@@ -68,6 +68,9 @@ pub struct GeneratePayload {
     /// Generate even where a person has written or taken out the synonyms; such a row gets a proposal.
     #[serde(default)]
     pub force: bool,
+    /// Generate anew although the tag has synonyms; otherwise such a job has nothing to do.
+    #[serde(default)]
+    pub refresh: bool,
 }
 
 /// What an `embed` job carries.
@@ -92,10 +95,13 @@ pub struct NewJob {
 
 impl NewJob {
     /// A job that writes the synonyms of a tag.
-    pub fn generate(tag_type: TagType, tag_id: i64, force: bool, priority: Priority) -> Self {
+    pub fn generate(payload: &GeneratePayload, priority: Priority) -> Self {
+        let GeneratePayload { tag_type, tag_id, force, refresh } = payload;
         Self {
             kind: JobKind::Generate,
-            payload: serde_json::json!({ "tag_type": tag_type, "tag_id": tag_id, "force": force }),
+            payload: serde_json::json!({
+                "tag_type": tag_type, "tag_id": tag_id, "force": force, "refresh": refresh,
+            }),
             priority,
             dedup_key: format!("generate:{tag_type}:{tag_id}"),
         }

@@ -126,7 +126,7 @@ pub trait SynonymStore: Send + Sync {
 /// The queue. Claims are leases; only the holder of a lease can end its job, and only until it was claimed anew.
 #[async_trait]
 pub trait JobStore: Send + Sync {
-    /// Writes a job, or joins the queued one of the same `dedup_key` (raising its priority, and `force` if asked).
+    /// Writes a job, or joins the queued one of the same `dedup_key` (raising its priority, and setting its `force` and `refresh` if asked).
     async fn enqueue(&self, job: &crate::domain::NewJob) -> Result<Enqueued>;
 
     /// Enqueues the generation of every tag, or of those without synonyms. Returns how many jobs are new.

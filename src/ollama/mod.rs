@@ -1,0 +1,6 @@
+//! Stub: being written elsewhere.
+
+/// Stub.
+#[derive(Debug, thiserror::Error)]
+#[error("stub")]
+pub struct OllamaError;
