@@ -15,6 +15,9 @@ pub enum StoreError {
         /// The version that stands.
         current: i64,
     },
+    /// The cursor of a list is none that was given out.
+    #[error("the cursor is not one that this list gave out; start again without it")]
+    BadCursor,
     /// Somebody else has claimed the job, or it was cancelled.
     #[error("the lease on job {0} is lost")]
     LeaseLost(i64),
@@ -39,5 +42,24 @@ impl StoreError {
     /// Whether the same call may succeed later without anybody's help.
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Busy(_) | Self::Full(_))
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        // SQLite's result codes: https://www.sqlite.org/rescode.html (the low byte is the primary code).
+        let code = error
+            .as_database_error()
+            .and_then(|error| error.code())
+            .and_then(|code| code.parse::<i64>().ok())
+            .map(|code| code & 0xff);
+        match (&error, code) {
+            (sqlx::Error::PoolTimedOut, _) | (_, Some(5 | 6)) => Self::Busy(error.to_string()),
+            (_, Some(13)) => Self::Full(error.to_string()),
+            (_, Some(8)) => Self::Unusable(format!("the database is not writable: {error}")),
+            (_, Some(11 | 26)) => Self::Corrupt(error.to_string()),
+            (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_), _) => Self::Corrupt(error.to_string()),
+            _ => Self::Database(error),
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 mod error;
 pub mod sqlite;
-mod types;
+pub(crate) mod types;
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! What goes into a store and comes out of it, beside the domain's own types.
 
-use std::time::Duration;
+use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -407,4 +407,69 @@ pub struct Retention {
     pub deliveries: Duration,
     /// Revisions of rows.
     pub revisions: Duration,
+}
+
+impl Page {
+    /// The first page.
+    pub const fn first(limit: usize) -> Self {
+        Self { cursor: None, limit }
+    }
+
+    /// One more than the page holds, so that the page knows whether another follows.
+    pub(super) fn fetch_limit(&self) -> i64 {
+        i64::try_from(self.limit).unwrap_or(i64::MAX).saturating_add(1)
+    }
+
+    /// The cursor read as what this list's cursors are.
+    pub(super) fn parse_cursor<T: FromStr + Default>(&self) -> super::Result<T> {
+        match &self.cursor {
+            None => Ok(T::default()),
+            Some(cursor) => cursor.parse().map_err(|_| super::StoreError::BadCursor),
+        }
+    }
+
+    /// Makes a page of up to [`Page::fetch_limit`] items.
+    pub(super) fn listing<T, C: ToString>(&self, mut items: Vec<T>, cursor: impl Fn(&T) -> C) -> Listing<T> {
+        let more = items.len() > self.limit;
+        items.truncate(self.limit);
+        let next = if more { items.last().map(|item| cursor(item).to_string()) } else { None };
+        Listing { items, next }
+    }
+}
+
+/// The place of a tag in a list of both types: `genre-12`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TagCursor {
+    /// The type's word; empty before the first tag.
+    pub(super) tag_type: &'static str,
+    /// The number.
+    pub(super) id: i64,
+}
+
+impl Default for TagCursor {
+    fn default() -> Self {
+        Self { tag_type: "", id: 0 }
+    }
+}
+
+impl TagCursor {
+    pub(super) const fn of(tag_type: TagType, id: i64) -> Self {
+        Self { tag_type: tag_type.as_str(), id }
+    }
+}
+
+impl fmt::Display for TagCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.tag_type, self.id)
+    }
+}
+
+impl FromStr for TagCursor {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (tag_type, id) = text.split_once('-').ok_or(())?;
+        let tag_type: TagType = tag_type.parse().map_err(|_| ())?;
+        Ok(Self::of(tag_type, id.parse().map_err(|_| ())?))
+    }
 }

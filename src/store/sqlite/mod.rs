@@ -1,8 +1,34 @@
-//! The embedded backend: one SQLite file.
+//! The embedded backend: one SQLite file in WAL mode, one connection that writes, several that read, and the vectors
+//! in memory.
+//!
+//! Whoever commits here (this process or another on the same file) leaves numbers in `vocabulary_change`; [`Memory`]
+//! reads from there what to load again, after each of our own writes and whenever `PRAGMA data_version` moves.
 
-use std::path::PathBuf;
+mod admin;
+mod connect;
+mod generation;
+mod jobs;
+mod memory;
+mod rows;
+mod search;
+mod synonyms;
+mod tags;
+mod terms;
+mod transfer;
+mod vectors;
+mod webhooks;
 
-use crate::store::Result;
+use std::{path::PathBuf, sync::Arc};
+
+use sqlx::{Sqlite, SqlitePool, Transaction};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    domain::Timestamp,
+    store::{Result, StoreError},
+};
+use memory::Memory;
 
 /// How to open the file.
 #[derive(Clone, Debug)]
@@ -16,15 +42,65 @@ pub struct SqliteOptions {
 }
 
 /// The embedded backend.
-pub struct SqliteStore {}
+pub struct SqliteStore {
+    options: SqliteOptions,
+    /// One connection: SQLite has one writer, and waiting for it here is fairer than `SQLITE_BUSY`.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    memory: Arc<Memory>,
+    changes: watch::Sender<u64>,
+    watcher: CancellationToken,
+}
 
 impl SqliteStore {
-    /// Opens (or creates) the file and brings its schema up to date.
+    /// Opens (or creates) the file, brings its schema up to date and loads the vectors.
     ///
     /// # Errors
-    /// [`crate::store::StoreError::Unusable`] with what to do: not writable, no database, made by a newer version.
+    /// [`StoreError::Unusable`] with what to do: not writable, no database, made by a newer version.
     pub async fn open(options: SqliteOptions) -> Result<Self> {
-        let _ = options;
-        todo!()
+        let (writer, readers) = connect::open(&options).await?;
+        let memory = Arc::new(Memory::load(&readers).await?);
+        let store = Self {
+            options,
+            writer,
+            readers,
+            memory,
+            changes: watch::Sender::new(0),
+            watcher: CancellationToken::new(),
+        };
+        store.watch_other_processes().await?;
+        Ok(store)
     }
+
+    /// A transaction that holds the write lock from its start, so that it never fails half-way for want of it.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::from)
+    }
+
+    /// Commits, then brings the memory up to date and wakes whoever waits for changes.
+    async fn commit(&self, transaction: Transaction<'static, Sqlite>) -> Result<()> {
+        transaction.commit().await?;
+        // What is committed stays committed: a failing refresh is logged here, and the watcher tries again.
+        if let Err(error) = self.memory.refresh(&self.readers).await {
+            tracing::warn!(%error, "the vectors in memory could not be refreshed");
+        }
+        self.changes.send_modify(|tick| *tick += 1);
+        Ok(())
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.watcher.cancel();
+    }
+}
+
+/// This moment as the database keeps it: Unix milliseconds.
+fn now_ms() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}
+
+/// A stored moment.
+fn timestamp(ms: i64) -> Result<Timestamp> {
+    Timestamp::from_timestamp_millis(ms).ok_or_else(|| StoreError::Corrupt(format!("the moment {ms}")))
 }

@@ -1,0 +1,131 @@
+//! Opening the file: connections, settings of the engine, schema, and the watch for other processes.
+
+use std::{str::FromStr, sync::Arc, time::Duration};
+
+use sqlx::{
+    ConnectOptions, SqlitePool,
+    migrate::{MigrateError, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{SqliteOptions, SqliteStore};
+use crate::store::{Result, StoreError};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a statement waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a caller waits for a connection of ours.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often another process's writes are looked for: well within the promised second.
+const WATCH_INTERVAL: Duration = Duration::from_millis(200);
+
+fn connect_options(options: &SqliteOptions) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(&options.path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // What is acknowledged survives a pulled plug; NORMAL would lose the last commits of a WAL.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("temp_store", "memory")
+        .pragma("cache_size", "-8192")
+        .log_statements(tracing::log::LevelFilter::Trace)
+        .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(1))
+}
+
+/// The writing and the reading connections, on a file whose schema is current.
+pub(super) async fn open(options: &SqliteOptions) -> Result<(SqlitePool, SqlitePool)> {
+    let unusable = |error: sqlx::Error| unusable(options, &error);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(connect_options(options))
+        .await
+        .map_err(unusable)?;
+    MIGRATIONS.run(&writer).await.map_err(|error| migration_error(options, error))?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(options.readers.max(1))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(connect_options(options).pragma("query_only", "on"))
+        .await
+        .map_err(unusable)?;
+    Ok((writer, readers))
+}
+
+fn unusable(options: &SqliteOptions, error: &sqlx::Error) -> StoreError {
+    let path = options.path.display();
+    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| i64::from_str(&code).ok());
+    StoreError::Unusable(match code.map(|code| code & 0xff) {
+        Some(14) => format!("cannot open the database {path}: check that its folder is there and writable"),
+        Some(8 | 3 | 23) => format!("the database {path} is not writable: check the owner of the file and its folder"),
+        Some(26) => format!("{path} is not a SQLite database: name another file with --database"),
+        Some(11) => format!("the database {path} is damaged: restore a backup"),
+        Some(13) => format!("no room is left for the database {path}: free some disk space"),
+        _ => format!("cannot open the database {path}: {error}"),
+    })
+}
+
+fn migration_error(options: &SqliteOptions, error: MigrateError) -> StoreError {
+    let path = options.path.display();
+    match error {
+        MigrateError::VersionMissing(version) => StoreError::Unusable(format!(
+            "the database {path} was made by a newer musonym (schema {version}, this one knows {}): upgrade musonym, or \
+             name another file with --database",
+            newest_schema()
+        )),
+        MigrateError::VersionMismatch(version) => StoreError::Unusable(format!(
+            "the database {path} was made by another build of musonym (schema {version} differs): name another file \
+             with --database"
+        )),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => unusable(options, &error),
+        other => StoreError::Unusable(format!("the schema of {path} cannot be brought up to date: {other}")),
+    }
+}
+
+/// The newest schema version that this build knows.
+pub(super) fn newest_schema() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
+impl SqliteStore {
+    /// Refreshes the memory when another process has written. `data_version` is read on a connection of its own: it
+    /// moves for changes by any other connection, so our own writes cost one needless look, no more.
+    pub(super) async fn watch_other_processes(&self) -> Result<()> {
+        let mut connection = connect_options(&self.options).connect().await?;
+        let (memory, readers) = (Arc::clone(&self.memory), self.readers.clone());
+        let (changes, stop) = (self.changes.clone(), self.watcher.clone());
+        let mut seen: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut connection).await?;
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(WATCH_INTERVAL);
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    _ = ticks.tick() => {}
+                }
+                let version = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut connection).await;
+                let refreshed = match version {
+                    Ok(version) if version == seen => continue,
+                    Ok(version) => memory.refresh(&readers).await.map(|()| version),
+                    Err(error) => Err(error.into()),
+                };
+                match refreshed {
+                    Ok(version) => {
+                        seen = version;
+                        changes.send_modify(|tick| *tick += 1);
+                    }
+                    Err(error) => tracing::warn!(%error, "changes by other processes could not be read"),
+                }
+            }
+        });
+        Ok(())
+    }
+}

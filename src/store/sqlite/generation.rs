@@ -1,0 +1,183 @@
+//! Results of background work: synonyms and vectors, stored together with the end of their jobs.
+
+use sqlx::SqliteConnection;
+
+use super::{
+    SqliteStore, jobs, synonyms, tags,
+    terms::{self, Content},
+    vectors,
+};
+use crate::{
+    domain::{NewJob, Source, SynonymRecord, Term, TermStatus},
+    store::{
+        EmbedInput, EmbeddingDone, EmbeddingOutcome, GenerationDone, GenerationOutcome, Result, SETTING_EMBEDDING_SPACE,
+    },
+};
+
+impl SqliteStore {
+    /// See [`crate::store::JobStore::complete_generations`].
+    pub(super) async fn complete_generation_jobs(&self, done: &[GenerationDone]) -> Result<Vec<GenerationOutcome>> {
+        let mut transaction = self.begin().await?;
+        let mut outcomes = Vec::with_capacity(done.len());
+        for item in done {
+            // First the lease: whoever lost it must not write.
+            if !jobs::holds(&mut transaction, &item.lease).await? {
+                outcomes.push(GenerationOutcome::LeaseLost);
+                continue;
+            }
+            let outcome = save(&mut transaction, item).await?;
+            jobs::succeed(&mut transaction, &item.lease, &result_of(&outcome)).await?;
+            outcomes.push(outcome);
+        }
+        self.commit(transaction).await?;
+        Ok(outcomes)
+    }
+
+    /// See [`crate::store::JobStore::embed_inputs`].
+    pub(super) async fn read_embed_inputs(&self, synonym_ids: &[i64]) -> Result<Vec<EmbedInput>> {
+        let mut snapshot = self.readers.begin().await?;
+        let wanted = serde_json::json!(synonym_ids).to_string();
+        let found: Vec<(i64, i64, String)> = sqlx::query_as(
+            "SELECT id, version, tag_name FROM mir_synonym_named
+             WHERE is_active = 1 AND id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        )
+        .bind(wanted)
+        .fetch_all(&mut *snapshot)
+        .await?;
+        let mut inputs = Vec::with_capacity(found.len());
+        for (synonym_id, version, tag_name) in found {
+            let mut terms = terms::read(&mut snapshot, synonym_id).await?;
+            terms.retain(|term| term.status == TermStatus::Active);
+            inputs.push(EmbedInput { synonym_id, version, tag_name, terms });
+        }
+        Ok(inputs)
+    }
+
+    /// See [`crate::store::JobStore::complete_embeddings`].
+    pub(super) async fn complete_embedding_jobs(
+        &self,
+        space: &str,
+        done: &[EmbeddingDone],
+    ) -> Result<Vec<EmbeddingOutcome>> {
+        let mut transaction = self.begin().await?;
+        let active: Option<String> = sqlx::query_scalar("SELECT value FROM setting WHERE key = ?")
+            .bind(SETTING_EMBEDDING_SPACE)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let same_space = active.as_deref() == Some(space);
+        let mut outcomes = Vec::with_capacity(done.len());
+        for item in done {
+            if !jobs::holds(&mut transaction, &item.lease).await? {
+                outcomes.push(EmbeddingOutcome::LeaseLost);
+                continue;
+            }
+            let stored = same_space && store_vector(&mut transaction, space, item).await?;
+            let outcome = if stored { EmbeddingOutcome::Stored } else { EmbeddingOutcome::Outdated };
+            let result = serde_json::json!({ "outcome": if stored { "stored" } else { "outdated" }, "space": space });
+            jobs::succeed(&mut transaction, &item.lease, &result).await?;
+            outcomes.push(outcome);
+        }
+        self.commit(transaction).await?;
+        Ok(outcomes)
+    }
+}
+
+async fn store_vector(connection: &mut SqliteConnection, space: &str, item: &EmbeddingDone) -> Result<bool> {
+    let updated = sqlx::query("UPDATE mir_synonym SET embedding = ?, embedding_space = ? WHERE id = ? AND version = ?")
+        .bind(vectors::encode(&item.vector))
+        .bind(space)
+        .bind(item.synonym_id)
+        .bind(item.version)
+        .execute(connection)
+        .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Stores what was generated for one tag, as far as a person's decisions allow.
+async fn save(connection: &mut SqliteConnection, item: &GenerationDone) -> Result<GenerationOutcome> {
+    let Some(tag) = tags::by_id(&mut *connection, item.tag_type, item.tag_id).await? else {
+        return Ok(GenerationOutcome::TagGone);
+    };
+    let rejected = terms::rejected_keys(&mut *connection, tag.tag_type, tag.id).await?;
+    let generated: Vec<Term> =
+        item.generated.terms.iter().filter(|term| !rejected.contains(&term.key())).cloned().collect();
+    let row = match synonyms::active(&mut *connection, tag.tag_type, tag.id).await? {
+        Some(row) => Some(row),
+        None => synonyms::tombstone(&mut *connection, tag.tag_type, tag.id).await?,
+    };
+    let (source, confidence) = (item.generated.source, item.generated.confidence);
+    let (synonym_id, version) = match row {
+        None => {
+            let content = Content { terms: &generated, source, confidence, action: "generated" };
+            let id = terms::insert_row(&mut *connection, tag.tag_type, tag.id, &tag.name, &content).await?;
+            (id, 1)
+        }
+        Some(row) if row.source == Source::Manual || !row.is_active => {
+            return if item.force {
+                propose(connection, &row, &generated).await
+            } else {
+                Ok(GenerationOutcome::KeptManual)
+            };
+        }
+        Some(row) => {
+            let before = terms::read(&mut *connection, row.id).await?;
+            let kept = before.iter().filter(|term| term.status == TermStatus::Rejected).cloned();
+            let terms: Vec<Term> = generated.into_iter().chain(kept).collect();
+            let same_name = synonyms::name_term(&mut *connection, row.id).await?.as_deref() == Some(tag.name.as_str());
+            if same_name && before == terms && row.source == source && row.confidence == confidence {
+                return Ok(GenerationOutcome::Unchanged { synonym_id: row.id });
+            }
+            let content = Content { terms: &terms, source, confidence, action: "generated" };
+            (row.id, terms::update_row(&mut *connection, &row, &content).await?)
+        }
+    };
+    jobs::enqueue(connection, &NewJob::embed(synonym_id, item.priority)).await?;
+    Ok(GenerationOutcome::Saved { synonym_id, version })
+}
+
+/// Keeps what a forced generation found for a person's row as proposals beside its terms.
+async fn propose(
+    connection: &mut SqliteConnection,
+    row: &SynonymRecord,
+    generated: &[Term],
+) -> Result<GenerationOutcome> {
+    let mut terms = terms::read(&mut *connection, row.id).await?;
+    terms.retain(|term| term.status != TermStatus::Proposed);
+    let known: Vec<_> = terms.iter().map(|term| (term.section, term.key())).collect();
+    let proposed: Vec<Term> = generated
+        .iter()
+        .filter(|term| !known.contains(&(term.section, term.key())))
+        .map(|term| Term { status: TermStatus::Proposed, ..term.clone() })
+        .collect();
+    let count = proposed.len();
+    terms.extend(proposed);
+    terms::write(&mut *connection, row.id, &row.tag_name, &terms).await?;
+    let sections = terms::encode(&row.synonyms)?;
+    let revision = terms::NewRevision {
+        synonym_id: row.id,
+        version: row.version,
+        before: Some(&sections),
+        after: Some(&sections),
+    };
+    let source = generated.first().map_or(Source::Lexicon, |term| term.source);
+    terms::record(connection, revision, "proposed", source, row.tag_type, &row.tag_name).await?;
+    Ok(GenerationOutcome::Proposed { synonym_id: row.id, terms: count })
+}
+
+/// What a job's result says of an outcome.
+fn result_of(outcome: &GenerationOutcome) -> serde_json::Value {
+    match outcome {
+        GenerationOutcome::Saved { synonym_id, version } => {
+            serde_json::json!({ "outcome": "saved", "synonym_id": synonym_id, "version": version })
+        }
+        GenerationOutcome::Unchanged { synonym_id } => {
+            serde_json::json!({ "outcome": "unchanged", "synonym_id": synonym_id })
+        }
+        GenerationOutcome::Proposed { synonym_id, terms } => {
+            serde_json::json!({ "outcome": "proposed", "synonym_id": synonym_id, "terms": terms })
+        }
+        GenerationOutcome::KeptManual => serde_json::json!({ "outcome": "kept_manual" }),
+        GenerationOutcome::TagGone => serde_json::json!({ "outcome": "tag_gone" }),
+        GenerationOutcome::LeaseLost => serde_json::json!({ "outcome": "lease_lost" }),
+    }
+}

@@ -1,0 +1,262 @@
+//! Tags.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use sqlx::{Row, SqliteConnection};
+
+use super::{SqliteStore, now_ms, rows, terms};
+use crate::{
+    domain::{NORMALISER_VERSION, Priority, Tag, TagName, TagRef, TagType, key, stem_groups, stems, words},
+    store::{
+        CreatedTag, Listing, Page, Result, StoreError, TagFilter, TagOverview, TagStore, TagUpdate, types::TagCursor,
+    },
+};
+
+/// The setting that records which normaliser made the stored keys.
+const SETTING_NORMALISER: &str = "normaliser_version";
+
+#[async_trait]
+impl TagStore for SqliteStore {
+    async fn create_tags(&self, tags: &[(TagType, TagName)], priority: Priority) -> Result<Vec<CreatedTag>> {
+        let mut transaction = self.begin().await?;
+        let mut created = Vec::with_capacity(tags.len());
+        for (tag_type, name) in tags {
+            created.push(create(&mut transaction, *tag_type, name, priority).await?);
+        }
+        self.commit(transaction).await?;
+        Ok(created)
+    }
+
+    async fn tag_by_name(&self, tag_type: TagType, name: &str) -> Result<Option<Tag>> {
+        resolve(&mut *self.readers.acquire().await?, tag_type, name).await
+    }
+
+    async fn tag(&self, tag_type: TagType, tag_id: i64) -> Result<Option<Tag>> {
+        by_id(&mut *self.readers.acquire().await?, tag_type, tag_id).await
+    }
+
+    async fn list_tags(&self, filter: &TagFilter, page: &Page) -> Result<Listing<TagOverview>> {
+        let after: TagCursor = page.parse_cursor()?;
+        let rows = sqlx::query(
+            "SELECT t.*, s.id IS NOT NULL AS has_synonyms FROM tag t
+             LEFT JOIN mir_synonym s ON s.tag_type = t.tag_type AND s.tag_id = t.id AND s.is_active = 1
+             WHERE (t.tag_type, t.id) > (?, ?) AND (?3 IS NULL OR t.tag_type = ?3)
+               AND (?4 IS NULL OR (s.id IS NOT NULL) = ?4)
+             ORDER BY t.tag_type, t.id LIMIT ?5",
+        )
+        .bind(after.tag_type)
+        .bind(after.id)
+        .bind(filter.tag_type.map(TagType::as_str))
+        .bind(filter.has_synonyms)
+        .bind(page.fetch_limit())
+        .fetch_all(&self.readers)
+        .await?;
+        let items = rows
+            .iter()
+            .map(|row| Ok(TagOverview { tag: rows::tag(row)?, has_synonyms: row.try_get("has_synonyms")? }))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(page.listing(items, |item| TagCursor::of(item.tag.tag_type, item.tag.id)))
+    }
+
+    async fn rename_tag(&self, tag: &TagRef, name: &TagName, priority: Priority) -> Result<TagUpdate> {
+        let mut transaction = self.begin().await?;
+        let found = require(&mut transaction, tag).await?;
+        let update = rename(&mut transaction, found, name, priority).await?;
+        self.commit(transaction).await?;
+        Ok(update)
+    }
+
+    async fn delete_tag(&self, tag: &TagRef) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        let found = require(&mut transaction, tag).await?;
+        delete(&mut transaction, &found).await?;
+        self.commit(transaction).await
+    }
+
+    async fn fill_missing_keys(&self) -> Result<u64> {
+        let stored = crate::store::AdminStore::setting(self, SETTING_NORMALISER).await?;
+        let rekey = stored.as_deref() != Some(&NORMALISER_VERSION.to_string());
+        let missing: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM tag WHERE name_key IS NULL").fetch_one(&self.readers).await?;
+        if missing == 0 && !rekey {
+            return Ok(0);
+        }
+        let mut transaction = self.begin().await?;
+        let rows = sqlx::query("SELECT * FROM tag WHERE name_key IS NULL OR ?")
+            .bind(rekey)
+            .fetch_all(&mut *transaction)
+            .await?;
+        for row in &rows {
+            let tag = rows::tag(row)?;
+            set_key(&mut transaction, &tag, &key(&tag.name)).await?;
+        }
+        if rekey {
+            rekey_terms(&mut transaction).await?;
+            sqlx::query(
+                "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            )
+            .bind(SETTING_NORMALISER)
+            .bind(NORMALISER_VERSION.to_string())
+            .execute(&mut *transaction)
+            .await?;
+        }
+        self.commit(transaction).await?;
+        Ok(rows.len() as u64)
+    }
+
+    async fn similar_tag_names(&self, tag: &Tag, limit: usize) -> Result<Vec<String>> {
+        /// Names looked at for each word: a frequent word ("rock") says little anyway.
+        const NAMES_PER_WORD: i64 = 300;
+        let groups = stem_groups(&tag.name);
+        let mut seen = HashSet::from([key(&tag.name)]);
+        let mut scored: Vec<(usize, usize, String)> = Vec::new();
+        for word in words(&tag.name).iter().filter(|word| word.chars().count() > 2) {
+            let names: Vec<String> = sqlx::query_scalar(
+                "SELECT name FROM tag WHERE instr(name_key, ?) > 0 ORDER BY length(name), id LIMIT ?",
+            )
+            .bind(word)
+            .bind(NAMES_PER_WORD)
+            .fetch_all(&self.readers)
+            .await?;
+            for name in names {
+                if seen.insert(key(&name)) {
+                    let other = stem_groups(&name);
+                    let shared = groups.iter().filter(|group| other.contains(group)).count();
+                    scored.push((shared, other.len(), name));
+                }
+            }
+        }
+        // Most shared words first, then the shortest name, then the alphabet.
+        scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)).then_with(|| a.2.cmp(&b.2)));
+        Ok(scored.into_iter().take(limit).map(|(_, _, name)| name).collect())
+    }
+}
+
+/// The tag of this very name, else the oldest of the same key.
+pub(super) async fn resolve(connection: &mut SqliteConnection, tag_type: TagType, name: &str) -> Result<Option<Tag>> {
+    let row = sqlx::query(
+        "SELECT * FROM (
+             SELECT 0 AS step, * FROM tag WHERE tag_type = ?1 AND name = ?2
+             UNION ALL SELECT 1 AS step, * FROM tag WHERE tag_type = ?1 AND name_key = ?3
+         ) ORDER BY step, id LIMIT 1",
+    )
+    .bind(tag_type.as_str())
+    .bind(name.trim())
+    .bind(key(name))
+    .fetch_optional(connection)
+    .await?;
+    row.as_ref().map(rows::tag).transpose()
+}
+
+pub(super) async fn by_id(connection: &mut SqliteConnection, tag_type: TagType, id: i64) -> Result<Option<Tag>> {
+    let row = sqlx::query("SELECT * FROM tag WHERE tag_type = ? AND id = ?")
+        .bind(tag_type.as_str())
+        .bind(id)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(rows::tag).transpose()
+}
+
+pub(super) async fn require(connection: &mut SqliteConnection, tag: &TagRef) -> Result<Tag> {
+    resolve(connection, tag.tag_type, tag.tag_name.as_str())
+        .await?
+        .ok_or_else(|| StoreError::NotFound(format!("the {} tag `{}`", tag.tag_type, tag.tag_name)))
+}
+
+/// Inserts the tag unless it is there; the trigger writes its job, whose priority is raised to what was asked.
+pub(super) async fn create(
+    connection: &mut SqliteConnection,
+    tag_type: TagType,
+    name: &TagName,
+    priority: Priority,
+) -> Result<CreatedTag> {
+    if let Some(tag) = resolve(&mut *connection, tag_type, name.as_str()).await? {
+        return Ok(CreatedTag { tag, created: false, job_id: None });
+    }
+    let insert = match tag_type {
+        TagType::Genre => "INSERT INTO genre_tag (name, name_key, created_at) VALUES (?, ?, ?) RETURNING id",
+        TagType::Mood => "INSERT INTO mood_tag (name, name_key, created_at) VALUES (?, ?, ?) RETURNING id",
+    };
+    let now = now_ms();
+    let id: i64 =
+        sqlx::query_scalar(insert).bind(name.as_str()).bind(name.key()).bind(now).fetch_one(&mut *connection).await?;
+    let job_id =
+        sqlx::query_scalar("UPDATE job SET priority = ? WHERE dedup_key = ? AND state = 'queued' RETURNING id")
+            .bind(priority.value())
+            .bind(format!("generate:{tag_type}:{id}"))
+            .fetch_optional(&mut *connection)
+            .await?;
+    let tag = Tag { id, tag_type, name: name.as_str().to_owned(), created_at: super::timestamp(now)? };
+    Ok(CreatedTag { tag, created: true, job_id })
+}
+
+/// Renames a tag, its name term included; the trigger writes the job.
+pub(super) async fn rename(
+    connection: &mut SqliteConnection,
+    tag: Tag,
+    name: &TagName,
+    priority: Priority,
+) -> Result<TagUpdate> {
+    if tag.name == name.as_str() {
+        return Ok(TagUpdate { tag, job_id: None });
+    }
+    if let Some(other) = resolve(&mut *connection, tag.tag_type, name.as_str()).await?
+        && other.id != tag.id
+    {
+        return Err(StoreError::Conflict(format!(
+            "the {} tag `{}` is there already under the name `{}`",
+            tag.tag_type, name, other.name
+        )));
+    }
+    let update = match tag.tag_type {
+        TagType::Genre => "UPDATE genre_tag SET name = ?, name_key = ? WHERE id = ?",
+        TagType::Mood => "UPDATE mood_tag SET name = ?, name_key = ? WHERE id = ?",
+    };
+    sqlx::query(update).bind(name.as_str()).bind(name.key()).bind(tag.id).execute(&mut *connection).await?;
+    // The trigger clears a key that did not change with the name; it is computed already.
+    set_key(&mut *connection, &tag, &name.key()).await?;
+    terms::rename(&mut *connection, tag.tag_type, tag.id, name.as_str()).await?;
+    let job_id = sqlx::query_scalar(
+        "UPDATE job SET priority = MAX(priority, ?), payload = json_set(payload, '$.refresh', json('true'))
+         WHERE dedup_key = ? AND state = 'queued' RETURNING id",
+    )
+    .bind(priority.value())
+    .bind(format!("generate:{}:{}", tag.tag_type, tag.id))
+    .fetch_optional(&mut *connection)
+    .await?;
+    Ok(TagUpdate { tag: Tag { name: name.as_str().to_owned(), ..tag }, job_id })
+}
+
+pub(super) async fn delete(connection: &mut SqliteConnection, tag: &Tag) -> Result<()> {
+    let delete = match tag.tag_type {
+        TagType::Genre => "DELETE FROM genre_tag WHERE id = ?",
+        TagType::Mood => "DELETE FROM mood_tag WHERE id = ?",
+    };
+    sqlx::query(delete).bind(tag.id).execute(connection).await?;
+    Ok(())
+}
+
+async fn set_key(connection: &mut SqliteConnection, tag: &Tag, name_key: &str) -> Result<()> {
+    let update = match tag.tag_type {
+        TagType::Genre => "UPDATE genre_tag SET name_key = ? WHERE id = ?",
+        TagType::Mood => "UPDATE mood_tag SET name_key = ? WHERE id = ?",
+    };
+    sqlx::query(update).bind(name_key).bind(tag.id).execute(connection).await?;
+    Ok(())
+}
+
+/// Computes the keys and stems of all terms anew.
+async fn rekey_terms(connection: &mut SqliteConnection) -> Result<()> {
+    let rows = sqlx::query("SELECT id, term FROM synonym_term").fetch_all(&mut *connection).await?;
+    for row in &rows {
+        let term: &str = row.try_get("term")?;
+        sqlx::query("UPDATE synonym_term SET term_key = ?, stems = ? WHERE id = ?")
+            .bind(key(term))
+            .bind(stems(term))
+            .bind(row.try_get::<i64, _>("id")?)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,226 @@
+//! Terms and revisions: what stands behind a synonyms row, written together with it.
+
+use std::collections::HashSet;
+
+use sqlx::SqliteConnection;
+
+use super::{jobs, now_ms, rows};
+use crate::{
+    domain::{
+        Confidence, NewJob, Priority, Section, Source, SynonymRecord, Synonyms, TagType, Term, TermStatus, key, stems,
+    },
+    store::Result,
+};
+
+/// All terms of a row but the name, in order.
+pub(super) async fn read(connection: &mut SqliteConnection, synonym_id: i64) -> Result<Vec<Term>> {
+    sqlx::query("SELECT * FROM synonym_term WHERE synonym_id = ? AND section <> 'name' ORDER BY position, id")
+        .bind(synonym_id)
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(rows::term)
+        .collect()
+}
+
+/// Replaces all terms of a row, and its name's term.
+pub(super) async fn write(
+    connection: &mut SqliteConnection,
+    synonym_id: i64,
+    tag_name: &str,
+    terms: &[Term],
+) -> Result<()> {
+    sqlx::query("DELETE FROM synonym_term WHERE synonym_id = ?").bind(synonym_id).execute(&mut *connection).await?;
+    let name = Term {
+        section: Section::Name,
+        lang: None,
+        term: tag_name.to_owned(),
+        source: Source::Manual,
+        confidence: Confidence::CERTAIN,
+        status: TermStatus::Active,
+    };
+    for (position, term) in std::iter::once(&name).chain(terms).enumerate() {
+        sqlx::query(
+            "INSERT INTO synonym_term
+                 (synonym_id, section, lang, position, term, term_key, stems, source, confidence, status)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(synonym_id)
+        .bind(term.section.as_str())
+        .bind(term.lang.map(crate::domain::Lang::as_str))
+        .bind(i64::try_from(position).unwrap_or(i64::MAX))
+        .bind(&term.term)
+        .bind(term.key())
+        .bind(stems(&term.term))
+        .bind(term.source.as_str())
+        .bind(term.confidence.value())
+        .bind(term.status.as_str())
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Writes a tag's new name into the terms of its rows, and has them embedded anew: the name is part of the text.
+pub(super) async fn rename(
+    connection: &mut SqliteConnection,
+    tag_type: TagType,
+    tag_id: i64,
+    name: &str,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE synonym_term SET term = ?, term_key = ?, stems = ?
+         WHERE section = 'name' AND synonym_id IN (SELECT id FROM mir_synonym WHERE tag_type = ? AND tag_id = ?)",
+    )
+    .bind(name)
+    .bind(key(name))
+    .bind(stems(name))
+    .bind(tag_type.as_str())
+    .bind(tag_id)
+    .execute(&mut *connection)
+    .await?;
+    let renamed: Option<i64> = sqlx::query_scalar(
+        "UPDATE mir_synonym SET embedding = NULL, embedding_space = NULL
+         WHERE tag_type = ? AND tag_id = ? AND is_active = 1 RETURNING id",
+    )
+    .bind(tag_type.as_str())
+    .bind(tag_id)
+    .fetch_optional(&mut *connection)
+    .await?;
+    if let Some(synonym_id) = renamed {
+        jobs::enqueue(connection, &NewJob::embed(synonym_id, Priority::LOW)).await?;
+    }
+    Ok(())
+}
+
+/// The keys of a tag's rejected terms, over all its rows.
+pub(super) async fn rejected_keys(
+    connection: &mut SqliteConnection,
+    tag_type: TagType,
+    tag_id: i64,
+) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar(
+        "SELECT DISTINCT t.term_key FROM synonym_term t JOIN mir_synonym s ON s.id = t.synonym_id
+         WHERE s.tag_type = ? AND s.tag_id = ? AND t.status = 'rejected' ORDER BY t.term_key",
+    )
+    .bind(tag_type.as_str())
+    .bind(tag_id)
+    .fetch_all(connection)
+    .await?)
+}
+
+/// What a person's terms make of a row's former ones: the person's, and as rejected whatever stood there and was left
+/// out (unless the person brought its key back elsewhere).
+pub(super) fn replaced_by_person(before: &[Term], terms: &[Term]) -> Vec<Term> {
+    let kept: HashSet<String> = terms.iter().map(Term::key).collect();
+    let mut seen = HashSet::new();
+    let rejected = before
+        .iter()
+        .filter(|term| term.source != Source::Manual || term.status == TermStatus::Rejected)
+        .filter(|term| !kept.contains(&term.key()) && seen.insert((term.section, term.lang, term.key())))
+        .map(|term| Term { status: TermStatus::Rejected, ..term.clone() });
+    terms.iter().cloned().chain(rejected).collect()
+}
+
+/// A new row, or new content of a row.
+pub(super) struct Content<'a> {
+    pub(super) terms: &'a [Term],
+    pub(super) source: Source,
+    pub(super) confidence: Confidence,
+    pub(super) action: &'static str,
+}
+
+/// Inserts an active row with its terms and its first revision; returns its number.
+pub(super) async fn insert_row(
+    connection: &mut SqliteConnection,
+    tag_type: TagType,
+    tag_id: i64,
+    tag_name: &str,
+    content: &Content<'_>,
+) -> Result<i64> {
+    let now = now_ms();
+    let synonyms = encode(&Synonyms::from_terms(content.terms))?;
+    let id: i64 = sqlx::query_scalar(
+        "INSERT INTO mir_synonym (tag_type, tag_id, synonyms, source, confidence, created_at, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) RETURNING id",
+    )
+    .bind(tag_type.as_str())
+    .bind(tag_id)
+    .bind(&synonyms)
+    .bind(content.source.as_str())
+    .bind(content.confidence.value())
+    .bind(now)
+    .fetch_one(&mut *connection)
+    .await?;
+    write(&mut *connection, id, tag_name, content.terms).await?;
+    let revision = NewRevision { synonym_id: id, version: 1, before: None, after: Some(&synonyms) };
+    record(connection, revision, content.action, content.source, tag_type, tag_name).await?;
+    Ok(id)
+}
+
+/// Replaces the content of a row, raises its version, drops its vector, records the revision; returns the version.
+pub(super) async fn update_row(
+    connection: &mut SqliteConnection,
+    row: &SynonymRecord,
+    content: &Content<'_>,
+) -> Result<i64> {
+    let synonyms = encode(&Synonyms::from_terms(content.terms))?;
+    let version = row.version + 1;
+    sqlx::query(
+        "UPDATE mir_synonym SET synonyms = ?, source = ?, confidence = ?, version = ?, updated_at = ?,
+             embedding = NULL, embedding_space = NULL WHERE id = ?",
+    )
+    .bind(&synonyms)
+    .bind(content.source.as_str())
+    .bind(content.confidence.value())
+    .bind(version)
+    .bind(now_ms())
+    .bind(row.id)
+    .execute(&mut *connection)
+    .await?;
+    write(&mut *connection, row.id, &row.tag_name, content.terms).await?;
+    let before = encode(&row.synonyms)?;
+    let revision = NewRevision { synonym_id: row.id, version, before: Some(&before), after: Some(&synonyms) };
+    record(connection, revision, content.action, content.source, row.tag_type, &row.tag_name).await?;
+    Ok(version)
+}
+
+/// The numbers and contents of a revision.
+pub(super) struct NewRevision<'a> {
+    pub(super) synonym_id: i64,
+    pub(super) version: i64,
+    pub(super) before: Option<&'a str>,
+    pub(super) after: Option<&'a str>,
+}
+
+pub(super) async fn record(
+    connection: &mut SqliteConnection,
+    revision: NewRevision<'_>,
+    action: &str,
+    source: Source,
+    tag_type: TagType,
+    tag_name: &str,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO synonym_revision
+             (synonym_id, version, action, source, tag_type, tag_name, before, after, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(revision.synonym_id)
+    .bind(revision.version)
+    .bind(action)
+    .bind(source.as_str())
+    .bind(tag_type.as_str())
+    .bind(tag_name)
+    .bind(revision.before)
+    .bind(revision.after)
+    .bind(now_ms())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Sections as stored JSON.
+pub(super) fn encode(synonyms: &Synonyms) -> Result<String> {
+    serde_json::to_string(synonyms).map_err(|error| crate::store::StoreError::Corrupt(error.to_string()))
+}
