@@ -1,19 +1,22 @@
 //! Embedding: texts to vectors of one embedding space.
 
-use std::sync::Arc;
+mod ollama;
+mod service;
+mod text;
 
 use async_trait::async_trait;
 
-use crate::{ollama::OllamaError, store::StoreError};
+use crate::ollama::OllamaError;
 
-mod service;
-
-pub use service::{EmbedService, EmbedStatus};
+pub use ollama::{DEFAULT_MODEL, OllamaEmbedder};
+pub use service::{EmbedService, EmbedStatus, QueryVector};
+pub use text::document_text;
 
 /// A way to embed texts.
 #[async_trait]
 pub trait Embedder: Send + Sync {
-    /// The fingerprint of the space its vectors lie in, for example `ollama:nomic-embed-text:768:1f2e3d4c5b6a`.
+    /// The fingerprint of the space its vectors lie in, for example `ollama:nomic-embed-text:768:1f2e3d4c5b6a`: model,
+    /// weights, dimensions, prefixes and text template. Vectors of two spaces are never compared.
     ///
     /// # Errors
     /// [`EmbedError`] when the embedder cannot be asked.
@@ -43,13 +46,13 @@ pub trait Embedder: Send + Sync {
 pub enum EmbedError {
     /// Ollama failed.
     #[error(transparent)]
-    Ollama(Arc<OllamaError>),
-    /// No embedder is configured or was found; the text says what to do.
-    #[error("{0}")]
-    Unavailable(String),
+    Ollama(#[from] OllamaError),
+    /// No embedder is configured.
+    #[error("no embedder is configured")]
+    NotConfigured,
     /// The embedder's space is not the one the database is embedded in.
     #[error(
-        "the vectors in the database are of `{active}`, the embedder now makes `{offered}`; run `musonym reembed` to change over"
+        "the stored vectors are of `{active}`, the embedder now makes `{offered}`; run `musonym reembed` to change over"
     )]
     SpaceChanged {
         /// The space of the stored vectors.
@@ -58,9 +61,30 @@ pub enum EmbedError {
         offered: String,
     },
     /// The deadline passed.
-    #[error("no vector within {0} ms")]
+    #[error("the embedder gave no vector within {0} ms")]
     Deadline(u128),
-    /// The store failed.
-    #[error(transparent)]
-    Store(Arc<StoreError>),
+    /// The store failed; the text says how.
+    #[error("the store failed: {0}")]
+    Store(String),
+}
+
+impl EmbedError {
+    /// Whether the embedder is out of service, so that jobs wait without spending attempts.
+    pub const fn is_outage(&self) -> bool {
+        match self {
+            Self::Ollama(error) => error.is_outage(),
+            Self::NotConfigured | Self::SpaceChanged { .. } | Self::Store(_) => true,
+            Self::Deadline(_) => false,
+        }
+    }
+
+    /// A stable word for the cause, for clients.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Ollama(_) | Self::Store(_) => "embedder_unavailable",
+            Self::NotConfigured => "embedder_not_configured",
+            Self::SpaceChanged { .. } => "embedding_space_changed",
+            Self::Deadline(_) => "embedder_timeout",
+        }
+    }
 }

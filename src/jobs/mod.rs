@@ -1,6 +1,9 @@
 //! Background work: claims jobs from the store, runs them, records how they ended.
 
+mod embed;
 mod events;
+mod generate;
+mod lane;
 mod runner;
 
 pub use events::{Event, Events};

@@ -1,25 +1,76 @@
-//! The runner.
+//! The worker loop: claim, run under a heartbeat, record. It subscribes to changes before it looks for jobs, so that
+//! nothing that is written in between is missed, and sleeps until the next change or the next due moment.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::Events;
-use crate::{embed::EmbedService, generate::Generator, store::Store};
+use super::{Event, Events, lane::Lane};
+use crate::{
+    domain::{JobKind, JobState, Lease, LeasedJob},
+    embed::EmbedService,
+    generate::Generator,
+    store::{Finish, Store, StoreError},
+};
+
+/// The longest sleep: a safety net, for changes and due moments wake the loop before.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// Claims of generation after which waiting embeddings get their turn. Long phases keep two models that do not fit
+/// together from evicting each other at every job.
+const GENERATION_PHASE: u32 = 32;
+
+/// How long work in flight may go on after a stop is asked for; then it is handed back.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// Longest delay before another attempt.
+const LONGEST_RETRY: Duration = Duration::from_secs(600);
 
 /// How the runner works.
 #[derive(Clone, Debug)]
 pub struct RunnerSettings {
     /// How long a claim holds without a heartbeat.
     pub lease: Duration,
-    /// First delay after a failed attempt; doubles with each, with jitter.
+    /// First delay after a failed attempt; doubles with each, with full jitter.
     pub retry_base: Duration,
     /// Most texts of one embedding batch.
     pub embed_batch: usize,
 }
 
-/// One worker loop.
-pub struct Runner {}
+/// One worker.
+pub struct Runner {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) generator: Arc<dyn Generator>,
+    pub(super) embedder: Arc<EmbedService>,
+    pub(super) events: Events,
+    pub(super) settings: RunnerSettings,
+    /// Names this worker in leases.
+    worker: String,
+    lanes: Mutex<Lanes>,
+}
+
+#[derive(Debug, Default)]
+struct Lanes {
+    generate: Lane,
+    embed: Lane,
+    /// Claims of generation in this phase.
+    generated: u32,
+}
+
+/// How a step of work ended for its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// No job could be claimed.
+    Idle,
+    /// Jobs were run.
+    Worked,
+    /// The server that the jobs need is not there.
+    Outage,
+}
 
 impl Runner {
     /// A runner over these parts.
@@ -30,16 +81,198 @@ impl Runner {
         events: Events,
         settings: RunnerSettings,
     ) -> Self {
-        todo!()
+        let worker = format!("{}-{:08x}", std::process::id(), fastrand::u32(..));
+        Self { store, generator, embedder, events, settings, worker, lanes: Mutex::default() }
     }
 
-    /// Works until `stop` is cancelled; what is in flight is then handed back.
+    /// Works until `stop` is cancelled; what is in flight is then finished within seconds or handed back.
     pub async fn run(&self, stop: CancellationToken) {
-        todo!()
+        tracing::info!(worker = %self.worker, generator = %self.generator.describe(), "worker started");
+        let mut changes = self.store.changes();
+        while !stop.is_cancelled() {
+            changes.mark_unchanged();
+            if !self.step(&stop).await {
+                self.sleep(&mut changes, &stop).await;
+            }
+        }
+        tracing::info!(worker = %self.worker, "worker stopped");
     }
 
-    /// Works until no job can be claimed any more (those that wait for a server that is absent are left waiting).
+    /// Works until no job can be claimed any more; those that wait for a server that is absent are left waiting.
     pub async fn drain(&self, stop: CancellationToken) {
-        todo!()
+        while !stop.is_cancelled() && self.step(&stop).await {}
+    }
+
+    /// One round: generation until its phase is over or nothing waits, else embedding. False when there was nothing to
+    /// do.
+    async fn step(&self, stop: &CancellationToken) -> bool {
+        if let Err(error) = self.store.fill_missing_keys().await {
+            tracing::warn!(%error, "keys of tags written by plain SQL could not be computed");
+        }
+        let mut lanes = self.lanes.lock().await;
+        let lanes = &mut *lanes;
+        if lanes.generated < GENERATION_PHASE {
+            lanes.generated += 1;
+            if self.step_lane(JobKind::Generate, &mut lanes.generate, stop).await {
+                return true;
+            }
+        }
+        lanes.generated = 0;
+        let embedded = self.step_lane(JobKind::Embed, &mut lanes.embed, stop).await;
+        // A phase that ended by its length may have left generation waiting.
+        embedded || self.step_lane(JobKind::Generate, &mut lanes.generate, stop).await
+    }
+
+    async fn step_lane(&self, kind: JobKind, lane: &mut Lane, stop: &CancellationToken) -> bool {
+        if stop.is_cancelled() || lane.paused(Instant::now()).is_some() {
+            return false;
+        }
+        let order = lane.next_order();
+        let step = match kind {
+            JobKind::Generate => self.generate_step(order, stop).await,
+            JobKind::Embed => self.embed_step(order, stop).await,
+        };
+        match step {
+            Ok(Step::Idle) => false,
+            Ok(Step::Worked) => {
+                lane.recovered();
+                true
+            }
+            Ok(Step::Outage) => {
+                let pause = lane.outage(Instant::now());
+                tracing::warn!(job.kind = %kind, pause_s = pause.as_secs(), "jobs wait for a server that is not there");
+                false
+            }
+            Err(error) => {
+                let pause = lane.outage(Instant::now());
+                tracing::error!(job.kind = %kind, %error, pause_s = pause.as_secs(), "the queue cannot be worked on");
+                false
+            }
+        }
+    }
+
+    /// Sleeps until something changes, a job is due, a pause ends, or a stop is asked for.
+    async fn sleep(&self, changes: &mut watch::Receiver<u64>, stop: &CancellationToken) {
+        let now = Instant::now();
+        let mut wake = now + LONGEST_SLEEP;
+        let paused = {
+            let lanes = self.lanes.lock().await;
+            [(JobKind::Generate, lanes.generate.paused(now)), (JobKind::Embed, lanes.embed.paused(now))]
+        };
+        for (kind, paused) in paused {
+            let due = match paused {
+                Some(until) => Some(until),
+                None => self.store.next_run_at(kind).await.ok().flatten().map(|due| {
+                    // Never in the past: a job that is due but cannot be claimed must not make the loop spin.
+                    let wait = (due - chrono::Utc::now()).to_std().unwrap_or_default();
+                    now + wait.max(Duration::from_millis(50))
+                }),
+            };
+            wake = due.map_or(wake, |due| wake.min(due));
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = changes.changed() => {}
+            () = tokio::time::sleep_until(wake.into()) => {}
+        }
+    }
+
+    /// Claims jobs for this worker.
+    pub(super) async fn claim(
+        &self,
+        kind: JobKind,
+        order: crate::store::ClaimOrder,
+        limit: usize,
+    ) -> Result<Vec<LeasedJob>, StoreError> {
+        let claimed = self.store.claim(kind, order, &self.worker, self.settings.lease, limit).await?;
+        for leased in &claimed {
+            self.announce(leased, JobState::Running, None);
+        }
+        Ok(claimed)
+    }
+
+    /// Runs `work` while extending the leases of its jobs. `None` when all leases were lost (the jobs were cancelled or
+    /// taken over), or when a stop was asked for and the work did not end in time: the jobs are then handed back.
+    pub(super) async fn under_heartbeat<T>(
+        &self,
+        jobs: &[LeasedJob],
+        stop: &CancellationToken,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let leases: Vec<Lease> = jobs.iter().map(|leased| leased.lease.clone()).collect();
+        let mut beat = tokio::time::interval_at(
+            (Instant::now() + self.settings.lease / 3).into(),
+            (self.settings.lease / 3).max(Duration::from_millis(10)),
+        );
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let grace = async {
+            stop.cancelled().await;
+            tokio::time::sleep(STOP_GRACE).await;
+        };
+        tokio::pin!(work, grace);
+        loop {
+            tokio::select! {
+                done = &mut work => return Some(done),
+                () = &mut grace => {
+                    for leased in jobs {
+                        let reason = "the worker was stopped".to_owned();
+                        self.finish(leased, Finish::Release { reason, delay: Duration::ZERO }).await;
+                    }
+                    return None;
+                }
+                _ = beat.tick() => match self.store.extend_leases(&leases, self.settings.lease).await {
+                    Ok(lost) if lost.len() == leases.len() => {
+                        tracing::warn!(jobs = lost.len(), "all leases of this work are lost; it is given up");
+                        return None;
+                    }
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(%error, "leases could not be extended"),
+                },
+            }
+        }
+    }
+
+    /// Records how an attempt ended. What cannot be recorded is logged: the lease lapses, and the job is taken up again.
+    pub(super) async fn finish(&self, leased: &LeasedJob, finish: Finish) {
+        let (state, error) = match &finish {
+            Finish::Succeeded { .. } => (JobState::Succeeded, None),
+            Finish::Failed { error } => (JobState::Failed, Some(error.clone())),
+            Finish::Release { reason, .. } => (JobState::Queued, Some(reason.clone())),
+            Finish::Retry { error, .. } if leased.job.attempts >= leased.job.max_attempts => {
+                (JobState::Dead, Some(error.clone()))
+            }
+            Finish::Retry { error, .. } => (JobState::Queued, Some(error.clone())),
+        };
+        match self.store.finish(&leased.lease, &finish).await {
+            Ok(()) => self.announce(leased, state, error),
+            Err(StoreError::LeaseLost(_)) => {
+                tracing::warn!(job.id = leased.job.id, "the job was cancelled or taken over by another worker");
+            }
+            Err(error) => tracing::error!(job.id = leased.job.id, %error, "the end of the job could not be recorded"),
+        }
+    }
+
+    /// Tells log, metrics and listeners where a job stands.
+    pub(super) fn announce(&self, leased: &LeasedJob, state: JobState, error: Option<String>) {
+        let job = &leased.job;
+        if state != JobState::Running {
+            metrics::counter!("musonym_jobs_total", "kind" => job.kind.as_str(), "state" => state.as_str())
+                .increment(1);
+        }
+        match (&error, state) {
+            (Some(error), JobState::Failed | JobState::Dead) => {
+                tracing::error!(job.id, job.kind = %job.kind, job.attempts, %error, "job {state}");
+            }
+            (Some(error), _) => tracing::warn!(job.id, job.kind = %job.kind, job.attempts, %error, "job {state}"),
+            (None, _) => tracing::debug!(job.id, job.kind = %job.kind, job.attempts, "job {state}"),
+        }
+        self.events.publish(Event::JobChanged { job_id: job.id, kind: job.kind, state, error });
+    }
+
+    /// The delay before the next attempt: full jitter over an exponential, bounded
+    /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
+    pub(super) fn retry_delay(&self, attempts: u32) -> Duration {
+        let longest = self.settings.retry_base.saturating_mul(1 << attempts.saturating_sub(1).min(16));
+        longest.min(LONGEST_RETRY).mul_f64(fastrand::f64())
     }
 }

@@ -1,6 +1,11 @@
-//! Search: lexical and vector branches side by side, fused and explained.
+//! Search: the database recalls, this module ranks.
+//!
+//! An exact name scores 1.0, another name of the tag (alias or translation) 0.90 to 0.99, everything else at most 0.89:
+//! 0.3 × lexical + 0.7 × vector on calibrated scores, where strong lexical evidence stands on its own.
 
 mod answer;
+mod fuse;
+mod lexical;
 mod searcher;
 
 pub use answer::{

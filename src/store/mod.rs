@@ -16,9 +16,9 @@ use tokio::sync::watch;
 pub use error::StoreError;
 pub use types::{
     ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, ExportRow, ExportSynonyms, Finish,
-    Generated, GenerationDone, GenerationOutcome, ImportOutcome, JobCounts, JobFilter, Listing, MatchedTerm, Page,
-    Recall, Recalled, Retention, Revision, SynonymFilter, SynonymsDraft, TagFilter, TagOverview, TagUpdate, VectorHit,
-    WebhookEvent, WebhookOutcome,
+    Generated, GenerationDone, GenerationNeed, GenerationOutcome, ImportOutcome, JobCounts, JobFilter, Listing,
+    MatchedTerm, Page, Recall, Recalled, Retention, Revision, SynonymFilter, SynonymsDraft, TagFilter, TagOverview,
+    TagUpdate, VectorHit, WebhookEvent, WebhookOutcome,
 };
 
 use crate::domain::{Job, JobKind, Lease, LeasedJob, Priority, SynonymRecord, Tag, TagName, TagRef, TagType};
@@ -151,6 +151,9 @@ pub trait JobStore: Send + Sync {
     /// # Errors
     /// [`StoreError::LeaseLost`] when somebody else has claimed the job since, or it was cancelled.
     async fn finish(&self, lease: &Lease, finish: &Finish) -> Result<()>;
+
+    /// What is to be done for a `generate` job, before a model is asked for minutes.
+    async fn generation_need(&self, payload: &crate::domain::GeneratePayload) -> Result<GenerationNeed>;
 
     /// Stores what generation brought, the revision, the `embed` job and the end of the `generate` job, in one
     /// transaction for all. A lost lease stores nothing for its job.

@@ -223,6 +223,24 @@ pub struct Generated {
     pub confidence: Confidence,
 }
 
+/// What a `generate` job has to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GenerationNeed {
+    /// Synonyms are to be written.
+    Needed {
+        /// The tag.
+        tag: Tag,
+        /// Keys of terms that a person took out.
+        rejected_keys: Vec<String>,
+    },
+    /// There are synonyms, and the job does not ask for new ones.
+    UpToDate,
+    /// A person wrote them or took them out, and the job does not force.
+    KeptManual,
+    /// The tag is gone.
+    TagGone,
+}
+
 /// What became of a [`GenerationDone`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GenerationOutcome {

@@ -8,13 +8,35 @@ use super::{
     vectors,
 };
 use crate::{
-    domain::{NewJob, Source, SynonymRecord, Term, TermStatus},
+    domain::{GeneratePayload, NewJob, Source, SynonymRecord, Term, TermStatus},
     store::{
-        EmbedInput, EmbeddingDone, EmbeddingOutcome, GenerationDone, GenerationOutcome, Result, SETTING_EMBEDDING_SPACE,
+        EmbedInput, EmbeddingDone, EmbeddingOutcome, GenerationDone, GenerationNeed, GenerationOutcome, Result,
+        SETTING_EMBEDDING_SPACE,
     },
 };
 
 impl SqliteStore {
+    /// See [`crate::store::JobStore::generation_need`].
+    pub(super) async fn read_generation_need(&self, payload: &GeneratePayload) -> Result<GenerationNeed> {
+        let GeneratePayload { tag_type, tag_id, force, refresh } = *payload;
+        let mut snapshot = self.readers.begin().await?;
+        let Some(tag) = tags::by_id(&mut snapshot, tag_type, tag_id).await? else {
+            return Ok(GenerationNeed::TagGone);
+        };
+        let row = match synonyms::active(&mut snapshot, tag_type, tag_id).await? {
+            Some(row) => Some(row),
+            None => synonyms::tombstone(&mut snapshot, tag_type, tag_id).await?,
+        };
+        match row {
+            Some(row) if !force && (row.source == Source::Manual || !row.is_active) => Ok(GenerationNeed::KeptManual),
+            Some(_) if !force && !refresh => Ok(GenerationNeed::UpToDate),
+            _ => {
+                let rejected_keys = terms::rejected_keys(&mut snapshot, tag_type, tag_id).await?;
+                Ok(GenerationNeed::Needed { tag, rejected_keys })
+            }
+        }
+    }
+
     /// See [`crate::store::JobStore::complete_generations`].
     pub(super) async fn complete_generation_jobs(&self, done: &[GenerationDone]) -> Result<Vec<GenerationOutcome>> {
         let mut transaction = self.begin().await?;

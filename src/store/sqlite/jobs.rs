@@ -9,8 +9,9 @@ use super::{SqliteStore, now_ms, rows, timestamp};
 use crate::{
     domain::{GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, TagType, Timestamp},
     store::{
-        ClaimOrder, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, GenerationDone, GenerationOutcome,
-        JobCounts, JobFilter, JobStore, Listing, Page, Result, StoreError, WebhookEvent, WebhookOutcome,
+        ClaimOrder, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, GenerationDone, GenerationNeed,
+        GenerationOutcome, JobCounts, JobFilter, JobStore, Listing, Page, Result, StoreError, WebhookEvent,
+        WebhookOutcome,
     },
 };
 
@@ -161,6 +162,10 @@ impl JobStore for SqliteStore {
             }
         }
         self.commit(transaction).await
+    }
+
+    async fn generation_need(&self, payload: &GeneratePayload) -> Result<GenerationNeed> {
+        self.read_generation_need(payload).await
     }
 
     async fn complete_generations(&self, done: &[GenerationDone]) -> Result<Vec<GenerationOutcome>> {

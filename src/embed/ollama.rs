@@ -1,0 +1,115 @@
+//! Embedding by Ollama, with the prefixes that a model needs.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
+
+use super::{EmbedError, Embedder, text::TEMPLATE_VERSION};
+use crate::ollama::{OllamaClient, OllamaError};
+
+/// The model that embeds unless another is configured: 768 dimensions, English.
+pub const DEFAULT_MODEL: &str = "nomic-embed-text";
+
+/// How long the digest of the model is believed: within it, a model that is replaced goes unnoticed.
+const SPACE_TTL: Duration = Duration::from_secs(60);
+
+/// What a model wants before its texts.
+struct Prefixes {
+    name: &'static str,
+    document: &'static str,
+    query: &'static str,
+}
+
+/// Task prefixes by model family. For nomic they are required, and leaving them out costs recall without any error
+/// (<https://huggingface.co/nomic-ai/nomic-embed-text-v1.5>).
+fn prefixes(model: &str) -> Prefixes {
+    if model.contains("nomic-embed-text") {
+        Prefixes { name: "nomic", document: "search_document: ", query: "search_query: music synonym: " }
+    } else if model.contains("embeddinggemma") {
+        Prefixes { name: "gemma", document: "title: none | text: ", query: "task: search result | query: " }
+    } else {
+        Prefixes { name: "none", document: "", query: "" }
+    }
+}
+
+/// Embeds through Ollama.
+pub struct OllamaEmbedder {
+    client: Arc<OllamaClient>,
+    model: String,
+    /// Seconds that Ollama keeps the model loaded after a call.
+    keep_alive: i64,
+    known: Mutex<Option<Known>>,
+}
+
+/// What the model was when last asked.
+struct Known {
+    asked: Instant,
+    digest: String,
+    space: String,
+}
+
+impl OllamaEmbedder {
+    /// Embeds with `model`, which Ollama keeps loaded for `keep_alive` seconds after each call.
+    pub fn new(client: Arc<OllamaClient>, model: &str, keep_alive: i64) -> Self {
+        Self { client, model: model.to_owned(), keep_alive, known: Mutex::new(None) }
+    }
+
+    async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        Ok(self.client.embed(&self.model, texts, self.keep_alive).await?)
+    }
+
+    /// The fingerprint for weights of this digest; the length of a vector is measured by embedding one.
+    async fn fingerprint(&self, digest: &str) -> Result<String, EmbedError> {
+        let prefixes = prefixes(&self.model);
+        let probe = self.embed(&[format!("{}music", prefixes.document)]).await?;
+        let dimensions = probe.first().map_or(0, Vec::len);
+        let scheme = format!("{}|{}|{TEMPLATE_VERSION}", prefixes.document, prefixes.query);
+        let fingerprint = Sha256::digest(format!("{digest}|{dimensions}|{scheme}"));
+        let short: String = fingerprint.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        Ok(format!("ollama:{}:{}:{dimensions}:{short}", self.model, prefixes.name))
+    }
+}
+
+#[async_trait]
+impl Embedder for OllamaEmbedder {
+    async fn space(&self) -> Result<String, EmbedError> {
+        let mut known = self.known.lock().await;
+        if let Some(known) = &*known
+            && known.asked.elapsed() < SPACE_TTL
+        {
+            return Ok(known.space.clone());
+        }
+        let model = self.client.find_model(&self.model).await?;
+        let digest = model.ok_or_else(|| OllamaError::ModelMissing { model: self.model.clone() })?.digest;
+        let space = match &*known {
+            Some(known) if known.digest == digest => known.space.clone(),
+            _ => self.fingerprint(&digest).await?,
+        };
+        *known = Some(Known { asked: Instant::now(), digest, space: space.clone() });
+        Ok(space)
+    }
+
+    async fn embed_documents(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let prefix = prefixes(&self.model).document;
+        let texts: Vec<String> = texts.iter().map(|text| format!("{prefix}{text}")).collect();
+        self.embed(&texts).await
+    }
+
+    async fn embed_query(&self, query: &str) -> Result<Vec<f32>, EmbedError> {
+        let vectors = self.embed(&[self.query_text(query)]).await?;
+        vectors.into_iter().next().ok_or_else(|| OllamaError::BadAnswer("no vector".to_owned()).into())
+    }
+
+    fn query_text(&self, query: &str) -> String {
+        format!("{}{query}", prefixes(&self.model).query)
+    }
+
+    fn describe(&self) -> String {
+        format!("Ollama {}", self.model)
+    }
+}

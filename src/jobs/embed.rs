@@ -1,0 +1,158 @@
+//! `embed` jobs: embeds the texts of many tags at once, stores their vectors.
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Event,
+    runner::{Runner, Step},
+};
+use crate::{
+    domain::{EmbedPayload, JobKind, JobState, LeasedJob},
+    embed::{EmbedError, document_text},
+    store::{ClaimOrder, EmbedInput, EmbeddingDone, EmbeddingOutcome, Finish, StoreError},
+};
+
+/// A job with what it embeds.
+type Item<'a> = (&'a LeasedJob, EmbedInput);
+
+impl Runner {
+    /// Claims and runs a batch of `embed` jobs, if the embedder is there: it is asked first, so that thousands of jobs
+    /// are not claimed and handed back while it is absent.
+    pub(super) async fn embed_step(&self, order: ClaimOrder, stop: &CancellationToken) -> Result<Step, StoreError> {
+        if self.store.next_run_at(JobKind::Embed).await?.is_none_or(|due| due > chrono::Utc::now()) {
+            return Ok(Step::Idle);
+        }
+        match self.embedder.active_space().await {
+            Ok(_) => self.embedder.resume(),
+            Err(error @ EmbedError::SpaceChanged { .. }) => {
+                tracing::warn!(%error, "embeddings wait");
+                return Ok(Step::Outage);
+            }
+            Err(error) => {
+                tracing::debug!(%error, "embeddings wait");
+                return Ok(Step::Outage);
+            }
+        }
+        let jobs = self.claim(JobKind::Embed, order, self.settings.embed_batch.max(1)).await?;
+        if jobs.is_empty() {
+            return Ok(Step::Idle);
+        }
+        let outage = self.under_heartbeat(&jobs, stop, self.embed_all(&jobs)).await;
+        Ok(if outage == Some(true) { Step::Outage } else { Step::Worked })
+    }
+
+    /// Embeds the rows of these jobs. True when the embedder was found to be out of service.
+    async fn embed_all(&self, jobs: &[LeasedJob]) -> bool {
+        let mut wanted = Vec::with_capacity(jobs.len());
+        for leased in jobs {
+            match serde_json::from_value::<EmbedPayload>(leased.job.payload.clone()) {
+                Ok(payload) => wanted.push((leased, payload.synonym_id)),
+                Err(error) => {
+                    let error = format!("the payload does not read: {error}");
+                    self.finish(leased, Finish::Failed { error }).await;
+                }
+            }
+        }
+        let ids: Vec<i64> = wanted.iter().map(|(_, id)| *id).collect();
+        let inputs = match self.store.embed_inputs(&ids).await {
+            Ok(inputs) => inputs,
+            Err(error) => {
+                for (leased, _) in wanted {
+                    self.retry_embedding(leased, &error.to_string()).await;
+                }
+                return false;
+            }
+        };
+        let mut items: Vec<Item<'_>> = Vec::with_capacity(wanted.len());
+        for (leased, id) in wanted {
+            match inputs.iter().find(|input| input.synonym_id == id) {
+                Some(input) => items.push((leased, input.clone())),
+                None => {
+                    let result = serde_json::json!({ "outcome": "gone" });
+                    self.finish(leased, Finish::Succeeded { result }).await;
+                }
+            }
+        }
+        self.embed_batches(items).await
+    }
+
+    /// Embeds and stores; a batch that is refused is halved until the bad text stands alone. True on an outage.
+    async fn embed_batches(&self, items: Vec<Item<'_>>) -> bool {
+        let mut batches = vec![items];
+        let mut outage: Option<String> = None;
+        while let Some(mut batch) = batches.pop() {
+            if batch.is_empty() {
+                continue;
+            }
+            if let Some(reason) = &outage {
+                self.release_all(&batch, reason).await;
+                continue;
+            }
+            let texts: Vec<String> =
+                batch.iter().map(|(_, input)| document_text(&input.tag_name, &input.terms)).collect();
+            match self.embedder.embed_documents(&texts).await {
+                Ok((space, vectors)) => self.store_vectors(&space, batch, vectors).await,
+                Err(error) if error.is_outage() => {
+                    outage = Some(error.to_string());
+                    self.release_all(&batch, &error.to_string()).await;
+                }
+                Err(error) if batch.len() > 1 => {
+                    tracing::warn!(%error, texts = batch.len(), "the batch was refused; its halves are tried");
+                    let second = batch.split_off(batch.len() / 2);
+                    batches.push(second);
+                    batches.push(batch);
+                }
+                Err(error) => {
+                    if let Some((leased, _)) = batch.first() {
+                        self.retry_embedding(leased, &error.to_string()).await;
+                    }
+                }
+            }
+        }
+        outage.is_some()
+    }
+
+    async fn store_vectors(&self, space: &str, batch: Vec<Item<'_>>, vectors: Vec<Vec<f32>>) {
+        let done: Vec<EmbeddingDone> = batch
+            .iter()
+            .zip(vectors)
+            .map(|((leased, input), vector)| EmbeddingDone {
+                lease: leased.lease.clone(),
+                synonym_id: input.synonym_id,
+                version: input.version,
+                vector,
+            })
+            .collect();
+        match self.store.complete_embeddings(space, &done).await {
+            Ok(outcomes) => {
+                for ((leased, input), outcome) in batch.iter().zip(outcomes) {
+                    if outcome == EmbeddingOutcome::LeaseLost {
+                        tracing::warn!(job.id = leased.job.id, "the job was taken over meanwhile; nothing was stored");
+                        continue;
+                    }
+                    if outcome == EmbeddingOutcome::Stored {
+                        self.events.publish(Event::SynonymsEmbedded { synonym_id: input.synonym_id });
+                    }
+                    self.announce(leased, JobState::Succeeded, None);
+                }
+            }
+            Err(error) => {
+                for (leased, _) in &batch {
+                    self.retry_embedding(leased, &error.to_string()).await;
+                }
+            }
+        }
+    }
+
+    async fn release_all(&self, batch: &[Item<'_>], reason: &str) {
+        for (leased, _) in batch {
+            let finish = Finish::Release { reason: reason.to_owned(), delay: std::time::Duration::ZERO };
+            self.finish(leased, finish).await;
+        }
+    }
+
+    async fn retry_embedding(&self, leased: &LeasedJob, error: &str) {
+        let delay = self.retry_delay(leased.job.attempts);
+        self.finish(leased, Finish::Retry { error: error.to_owned(), delay }).await;
+    }
+}

@@ -1,0 +1,181 @@
+//! `generate` jobs: asks the generator, stores what it wrote.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Event,
+    runner::{Runner, Step},
+};
+use crate::{
+    domain::{GeneratePayload, JobKind, JobState, LeasedJob, Tag, TagName, TagRef},
+    generate::{GenerateError, Generation, GenerationRequest},
+    ollama::RetryClass,
+    store::{ClaimOrder, Finish, Generated, GenerationDone, GenerationNeed, GenerationOutcome, StoreError},
+};
+
+/// Most names of related tags that a generator is told.
+const RELATED_TAGS: usize = 10;
+
+/// How often a result is offered to a store that is busy before the attempt counts as failed: a model's minute of work
+/// is worth some patience.
+const SAVE_TRIES: u32 = 5;
+const SAVE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why one job of a batch ended without a result to store.
+enum Ended {
+    /// With nothing to do, or by an error: how to record it.
+    With(Finish),
+    /// Because the generator is out of service.
+    Outage(String),
+}
+
+impl Runner {
+    /// Claims and runs a batch of `generate` jobs.
+    pub(super) async fn generate_step(&self, order: ClaimOrder, stop: &CancellationToken) -> Result<Step, StoreError> {
+        let jobs = self.claim(JobKind::Generate, order, self.generator.batch_size()).await?;
+        if jobs.is_empty() {
+            return Ok(Step::Idle);
+        }
+        let outage = self.under_heartbeat(&jobs, stop, self.generate_all(&jobs)).await;
+        Ok(if outage == Some(true) { Step::Outage } else { Step::Worked })
+    }
+
+    /// Runs the jobs one after the other and stores what came of them together. True when the generator was found to
+    /// be out of service; the jobs that were not reached are then handed back.
+    async fn generate_all(&self, jobs: &[LeasedJob]) -> bool {
+        let mut done: Vec<(&LeasedJob, Tag, GenerationDone)> = Vec::with_capacity(jobs.len());
+        let mut outage: Option<String> = None;
+        for leased in jobs {
+            if let Some(reason) = &outage {
+                self.release(leased, reason.clone()).await;
+                continue;
+            }
+            match self.generate_one(leased).await {
+                Ok((tag, result)) => done.push((leased, tag, result)),
+                Err(Ended::With(finish)) => self.finish(leased, finish).await,
+                Err(Ended::Outage(reason)) => {
+                    self.release(leased, reason.clone()).await;
+                    outage = Some(reason);
+                }
+            }
+        }
+        self.store_generated(done).await;
+        outage.is_some()
+    }
+
+    async fn generate_one(&self, leased: &LeasedJob) -> Result<(Tag, GenerationDone), Ended> {
+        let payload: GeneratePayload = serde_json::from_value(leased.job.payload.clone())
+            .map_err(|error| Ended::With(Finish::Failed { error: format!("the payload does not read: {error}") }))?;
+        let nothing = |outcome: &str| {
+            let result = serde_json::json!({ "outcome": outcome });
+            Err(Ended::With(Finish::Succeeded { result }))
+        };
+        let (tag, rejected_keys) = match self.store.generation_need(&payload).await {
+            Ok(GenerationNeed::Needed { tag, rejected_keys }) => (tag, rejected_keys),
+            Ok(GenerationNeed::UpToDate) => return nothing("up_to_date"),
+            Ok(GenerationNeed::KeptManual) => return nothing("kept_manual"),
+            Ok(GenerationNeed::TagGone) => return nothing("tag_gone"),
+            Err(error) => return Err(self.store_failed(leased, &error)),
+        };
+        // Plain SQL can write names that the API would refuse.
+        let tag_name =
+            TagName::parse(&tag.name).map_err(|error| Ended::With(Finish::Failed { error: error.to_string() }))?;
+        let related_tags = match self.store.similar_tag_names(&tag, RELATED_TAGS).await {
+            Ok(names) => names,
+            Err(error) => return Err(self.store_failed(leased, &error)),
+        };
+        let request =
+            GenerationRequest { tag: TagRef { tag_type: tag.tag_type, tag_name }, related_tags, rejected_keys };
+        let started = std::time::Instant::now();
+        let generation =
+            self.generator.generate(&request).await.map_err(|error| self.generation_failed(leased, &error))?;
+        metrics::histogram!("musonym_generation_seconds").record(started.elapsed().as_secs_f64());
+        Ok((tag, self.done(leased, &payload, generation)))
+    }
+
+    fn done(&self, leased: &LeasedJob, payload: &GeneratePayload, generation: Generation) -> GenerationDone {
+        GenerationDone {
+            lease: leased.lease.clone(),
+            tag_type: payload.tag_type,
+            tag_id: payload.tag_id,
+            force: payload.force,
+            priority: leased.job.priority,
+            generated: Generated {
+                terms: generation.terms,
+                source: self.generator.source(),
+                confidence: generation.confidence,
+            },
+        }
+    }
+
+    fn generation_failed(&self, leased: &LeasedJob, error: &GenerateError) -> Ended {
+        let reason = error.to_string();
+        if error.is_outage() {
+            return Ended::Outage(reason);
+        }
+        Ended::With(match error.class() {
+            RetryClass::Never => Finish::Failed { error: reason },
+            RetryClass::RetryNow => Finish::Retry { error: reason, delay: Duration::ZERO },
+            RetryClass::RetryLater => Finish::Retry { error: reason, delay: self.retry_delay(leased.job.attempts) },
+        })
+    }
+
+    fn store_failed(&self, leased: &LeasedJob, error: &StoreError) -> Ended {
+        let delay = self.retry_delay(leased.job.attempts);
+        Ended::With(Finish::Retry { error: error.to_string(), delay })
+    }
+
+    async fn release(&self, leased: &LeasedJob, reason: String) {
+        self.finish(leased, Finish::Release { reason, delay: Duration::ZERO }).await;
+    }
+
+    /// Stores results and the ends of their jobs in one transaction.
+    async fn store_generated(&self, done: Vec<(&LeasedJob, Tag, GenerationDone)>) {
+        if done.is_empty() {
+            return;
+        }
+        let results: Vec<GenerationDone> = done.iter().map(|(_, _, result)| result.clone()).collect();
+        let mut tries = 1;
+        let outcomes = loop {
+            match self.store.complete_generations(&results).await {
+                Err(error) if error.is_transient() && tries < SAVE_TRIES => {
+                    tracing::warn!(%error, tries, "synonyms could not be stored yet");
+                    tries += 1;
+                    tokio::time::sleep(SAVE_PAUSE).await;
+                }
+                other => break other,
+            }
+        };
+        match outcomes {
+            Ok(outcomes) => {
+                for ((leased, tag, _), outcome) in done.iter().zip(outcomes) {
+                    self.announce_outcome(leased, tag, &outcome);
+                }
+            }
+            Err(error) => {
+                for (leased, _, _) in &done {
+                    let delay = self.retry_delay(leased.job.attempts);
+                    self.finish(leased, Finish::Retry { error: error.to_string(), delay }).await;
+                }
+            }
+        }
+    }
+
+    fn announce_outcome(&self, leased: &LeasedJob, tag: &Tag, outcome: &GenerationOutcome) {
+        if *outcome == GenerationOutcome::LeaseLost {
+            tracing::warn!(job.id = leased.job.id, "the job was taken over meanwhile; nothing was stored");
+            return;
+        }
+        if let GenerationOutcome::Saved { synonym_id, version } = *outcome {
+            self.events.publish(Event::SynonymsUpdated {
+                synonym_id,
+                tag_type: tag.tag_type,
+                tag_name: tag.name.clone(),
+                version,
+            });
+        }
+        self.announce(leased, JobState::Succeeded, None);
+    }
+}

@@ -1,0 +1,189 @@
+//! From the two branches to one score.
+
+use crate::domain::Confidence;
+
+use super::{
+    answer::{Explanation, Match, MatchKind},
+    lexical::Evidence,
+};
+
+/// Weight of the lexical score in the sum.
+const LEXICAL_WEIGHT: f64 = 0.3;
+/// Weight of the vector score in the sum.
+const VECTOR_WEIGHT: f64 = 0.7;
+
+/// The score of an exact name.
+const EXACT_SCORE: f64 = 1.0;
+/// The band of aliases and translations: from its floor, up by its width.
+const ALIAS_FLOOR: f64 = 0.90;
+const ALIAS_WIDTH: f64 = 0.09;
+/// Within the band, how much the confidence of the term decides; the rest is for the meaning, so that of two tags with
+/// the same alias the nearer one comes first.
+const ALIAS_CONFIDENCE_SHARE: f64 = 0.7;
+/// The most that words, typing errors and meaning together can score.
+const FUSED_CEILING: f64 = 0.89;
+
+/// Below this a tag is no answer: what is left are single words out of context and vectors that are merely there.
+const SCORE_FLOOR: f64 = 0.25;
+
+/// Cosines of one space that mean nothing and everything: what lies between is stretched to 0..=1, so that the weights
+/// mean what they say (raw cosines of a sentence model rarely leave a narrow band).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Calibration {
+    floor: f64,
+    ceiling: f64,
+}
+
+impl Calibration {
+    /// The calibration of a space. nomic-embed-text puts unrelated short texts at about 0.55 to 0.6.
+    pub(super) fn of_space(space: &str) -> Self {
+        if space.contains("nomic") { Self { floor: 0.58, ceiling: 0.86 } } else { Self { floor: 0.25, ceiling: 0.75 } }
+    }
+
+    fn score(self, cosine: f32) -> f64 {
+        ((f64::from(cosine) - self.floor) / (self.ceiling - self.floor)).clamp(0.0, 1.0)
+    }
+}
+
+/// The score of one tag and how it came about.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Fused {
+    /// 0..=1, rounded to four decimals.
+    pub(super) score: f64,
+    /// Of the lexical branch; `None` when it did not find the tag.
+    pub(super) lexical: Option<f64>,
+    /// Of the vector branch; `None` when it did not run or the tag has no vector.
+    pub(super) vector: Option<f64>,
+    /// What met the query.
+    pub(super) matched: Match,
+    /// For people.
+    pub(super) explanation: Explanation,
+}
+
+/// Fuses what both branches say of a tag; `None` below the floor.
+pub(super) fn fuse(evidence: Option<&Evidence>, cosine: Option<f32>, calibration: Calibration) -> Option<Fused> {
+    let vector = cosine.map(|cosine| calibration.score(cosine));
+    let lexical = evidence.map(lexical_score);
+    let matched = evidence.map(|evidence| evidence.matched.clone());
+    let by_name = matched
+        .as_ref()
+        .is_some_and(|matched| matches!(matched.kind, MatchKind::Exact | MatchKind::Alias | MatchKind::Translation));
+    let (score, weights) = match evidence {
+        Some(evidence) if by_name => (name_score(evidence, vector), (0.0, 0.0)),
+        _ => fused_score(lexical, vector),
+    };
+    if score < SCORE_FLOOR {
+        return None;
+    }
+    // A text match that says little beside a near meaning is no reason to name.
+    let matched = matched
+        .filter(|_| by_name || lexical.unwrap_or(0.0) >= 0.5 * vector.unwrap_or(0.0))
+        .unwrap_or(Match { kind: MatchKind::Vector, term: None, lang: None });
+    let explanation = Explanation {
+        reason: reason(&matched, lexical, vector),
+        cosine: cosine.map(|cosine| round(f64::from(cosine))),
+        lexical_weight: weights.0,
+        vector_weight: weights.1,
+    };
+    Some(Fused { score: round(score), lexical: lexical.map(round), vector: vector.map(round), matched, explanation })
+}
+
+/// The lexical branch's own score: a name is a full match, whatever band it goes to.
+fn lexical_score(evidence: &Evidence) -> f64 {
+    match evidence.matched.kind {
+        MatchKind::Exact | MatchKind::Alias | MatchKind::Translation => 1.0,
+        _ => evidence.score,
+    }
+}
+
+fn name_score(evidence: &Evidence, vector: Option<f64>) -> f64 {
+    if evidence.matched.kind == MatchKind::Exact {
+        return EXACT_SCORE;
+    }
+    let confidence = Confidence::clamped(evidence.score).value();
+    let meaning = vector.unwrap_or(confidence);
+    let place = ALIAS_CONFIDENCE_SHARE * confidence + (1.0 - ALIAS_CONFIDENCE_SHARE) * meaning;
+    ALIAS_FLOOR + ALIAS_WIDTH * place
+}
+
+/// The weighted sum; a branch that is absent leaves its weight to the other. Strong lexical evidence is not drowned by
+/// a vector that says little: a misspelt name has no meaning for an embedding model.
+fn fused_score(lexical: Option<f64>, vector: Option<f64>) -> (f64, (f64, f64)) {
+    let text = lexical.unwrap_or(0.0);
+    let (fused, weights) = match vector {
+        None => (text, (1.0, 0.0)),
+        Some(vector) => {
+            let sum = LEXICAL_WEIGHT * text + VECTOR_WEIGHT * vector;
+            if text > sum { (text, (1.0, 0.0)) } else { (sum, (LEXICAL_WEIGHT, VECTOR_WEIGHT)) }
+        }
+    };
+    (FUSED_CEILING * fused, weights)
+}
+
+fn reason(matched: &Match, lexical: Option<f64>, vector: Option<f64>) -> String {
+    let term = matched.term.as_deref().unwrap_or_default();
+    let lang = matched.lang.map(|lang| format!(" ({lang})")).unwrap_or_default();
+    let what = match matched.kind {
+        MatchKind::Exact => "the query is the tag's name".to_owned(),
+        MatchKind::Alias => format!("the query is another name of it: `{term}`{lang}"),
+        MatchKind::Translation => format!("the query is its name in translation: `{term}`{lang}"),
+        MatchKind::Text => format!("words of the query stand in `{term}`{lang}"),
+        MatchKind::Fuzzy => format!("the query is nearly `{term}`{lang}"),
+        MatchKind::Vector => "its meaning is near".to_owned(),
+    };
+    let part = |name: &str, score: Option<f64>| score.map(|score| format!("{name} {score:.2}"));
+    let parts: Vec<String> = [part("lexical", lexical), part("vector", vector)].into_iter().flatten().collect();
+    if parts.is_empty() { what } else { format!("{what} [{}]", parts.join(", ")) }
+}
+
+/// Four decimals: more are noise, and equal scores should be equal.
+fn round(value: f64) -> f64 {
+    (value * 10_000.0).round() / 10_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALIBRATION: Calibration = Calibration { floor: 0.0, ceiling: 1.0 };
+
+    fn evidence(kind: MatchKind, score: f64) -> Evidence {
+        Evidence { matched: Match { kind, term: Some("x".to_owned()), lang: None }, score }
+    }
+
+    fn score(evidence: Option<Evidence>, cosine: Option<f32>) -> Option<f64> {
+        fuse(evidence.as_ref(), cosine, CALIBRATION).map(|fused| fused.score)
+    }
+
+    #[test]
+    fn every_kind_keeps_to_its_band() {
+        assert_eq!(score(Some(evidence(MatchKind::Exact, 1.0)), Some(-1.0)), Some(1.0));
+        for confidence in [0.0, 0.5, 1.0] {
+            for cosine in [None, Some(-1.0), Some(0.5), Some(1.0)] {
+                let alias = score(Some(evidence(MatchKind::Alias, confidence)), cosine).unwrap();
+                assert!((0.90..=0.99).contains(&alias), "{alias}");
+                if let Some(fused) = score(Some(evidence(MatchKind::Text, confidence)), cosine) {
+                    assert!(fused <= 0.89, "{fused}");
+                }
+            }
+        }
+        assert_eq!(score(None, Some(1.0)), Some(round(0.89 * 0.7)));
+    }
+
+    #[test]
+    fn a_branch_that_is_absent_leaves_its_weight_to_the_other() {
+        assert_eq!(score(Some(evidence(MatchKind::Text, 0.5)), None), Some(0.445));
+        assert_eq!(score(Some(evidence(MatchKind::Text, 0.5)), Some(1.0)), Some(round(0.89 * 0.85)));
+    }
+
+    #[test]
+    fn strong_words_are_not_drowned_by_a_poor_vector() {
+        assert_eq!(score(Some(evidence(MatchKind::Fuzzy, 0.8)), Some(0.1)), Some(0.712));
+    }
+
+    #[test]
+    fn what_lies_below_the_floor_is_no_answer() {
+        assert_eq!(score(None, Some(0.3)), None);
+        assert_eq!(score(Some(evidence(MatchKind::Text, 0.2)), None), None);
+    }
+}

@@ -1,0 +1,298 @@
+//! The lexical score: how well a tag's terms say what the query says, 0..=1.
+//!
+//! A term meets the query in one of three ways: its key is the query's key (it is that name), it shares words with it
+//! (by their stems), or it is a few typing errors away. The best evidence of a tag counts.
+
+use std::collections::HashMap;
+
+use crate::{
+    domain::{Lang, Section, key, loose_key, stem_groups},
+    store::MatchedTerm,
+};
+
+use super::answer::{Match, MatchKind};
+
+/// How much words found in a section say of the tag: its names say what it is, related tags only what it is near to.
+const fn section_weight(section: Section) -> f64 {
+    match section {
+        Section::Name => 1.0,
+        Section::Translations => 0.95,
+        Section::SearchTerms => 0.9,
+        Section::UsageContext => 0.85,
+        Section::RelatedTags => 0.45,
+    }
+}
+
+/// What a tag's words say together, where no single term says it all, counts somewhat less.
+const SPREAD_WEIGHT: f64 = 0.85;
+
+/// A typing error costs this many times its share of the word: `speedd metal` keeps 0.86 of the score.
+const TYPO_COST: f64 = 1.5;
+
+/// The query, read once.
+#[derive(Clone, Debug)]
+pub(super) struct Query {
+    /// Its key.
+    pub(super) key: String,
+    /// Its key without noise words.
+    pub(super) loose_key: String,
+    /// Its words by their stems.
+    pub(super) stems: Vec<Vec<String>>,
+    /// Its language, where the caller said.
+    pub(super) lang: Option<Lang>,
+}
+
+impl Query {
+    pub(super) fn new(text: &str, lang: Option<Lang>) -> Self {
+        Self { key: key(text), loose_key: loose_key(text), stems: stem_groups(text), lang }
+    }
+
+    /// The keys that are met exactly.
+    pub(super) fn keys(&self) -> Vec<String> {
+        let mut keys = vec![self.key.clone()];
+        if self.loose_key != self.key {
+            keys.push(self.loose_key.clone());
+        }
+        keys
+    }
+}
+
+/// What the lexical branch says of one tag.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Evidence {
+    /// How the best term met the query.
+    pub(super) matched: Match,
+    /// 0..=1; for exact names, aliases and translations the confidence of the term.
+    pub(super) score: f64,
+}
+
+impl Evidence {
+    /// Names before aliases before translations before the rest, then by score, then the query's language, then the
+    /// alphabet: one order, whatever the order of insertion.
+    fn beats(&self, other: &Self, lang: Option<Lang>) -> bool {
+        let rank = |evidence: &Self| {
+            let band = match evidence.matched.kind {
+                MatchKind::Exact => 2,
+                MatchKind::Alias | MatchKind::Translation => 1,
+                _ => 0,
+            };
+            (band, evidence.score, lang.is_some() && evidence.matched.lang == lang)
+        };
+        let (mine, theirs) = (rank(self), rank(other));
+        mine.partial_cmp(&theirs).is_some_and(|order| match order {
+            std::cmp::Ordering::Equal => self.matched.term < other.matched.term,
+            order => order.is_gt(),
+        })
+    }
+}
+
+/// The evidence for each row among the recalled terms.
+pub(super) fn evidence(query: &Query, terms: &[MatchedTerm]) -> HashMap<i64, Evidence> {
+    let mut best: HashMap<i64, Evidence> = HashMap::new();
+    let mut words: HashMap<i64, SpreadWords> = HashMap::new();
+    for term in terms {
+        let meeting = meet(query, term);
+        if let Some(text) = &meeting.words {
+            words.entry(term.synonym_id).or_insert_with(|| SpreadWords::new(query)).add(text, term);
+        }
+        if let Some(found) = meeting.evidence {
+            keep_better(&mut best, term.synonym_id, found, query.lang);
+        }
+    }
+    for (synonym_id, words) in words {
+        if let Some(found) = words.evidence() {
+            keep_better(&mut best, synonym_id, found, query.lang);
+        }
+    }
+    best
+}
+
+fn keep_better(best: &mut HashMap<i64, Evidence>, synonym_id: i64, found: Evidence, lang: Option<Lang>) {
+    match best.entry(synonym_id) {
+        std::collections::hash_map::Entry::Vacant(vacant) => {
+            vacant.insert(found);
+        }
+        std::collections::hash_map::Entry::Occupied(mut known) => {
+            if found.beats(known.get(), lang) {
+                known.insert(found);
+            }
+        }
+    }
+}
+
+/// How one term meets the query.
+struct Meeting {
+    evidence: Option<Evidence>,
+    /// Which words of the query it shares, in the query's order.
+    words: Option<Vec<bool>>,
+}
+
+fn meet(query: &Query, term: &MatchedTerm) -> Meeting {
+    let matched = |kind| Match { kind, term: Some(term.term.clone()), lang: term.lang };
+    let by_name = match term.section {
+        Section::Name if term.key == query.key => Some(MatchKind::Exact),
+        Section::Name | Section::SearchTerms if is_same_name(query, term) => Some(MatchKind::Alias),
+        Section::Translations if is_same_name(query, term) => Some(MatchKind::Translation),
+        _ => None,
+    };
+    if let Some(kind) = by_name {
+        // A name met only without its noise words ("jazz music") is a little less certain.
+        let certainty = if term.key == query.key { 1.0 } else { 0.8 };
+        let score = term.confidence.value() * certainty;
+        return Meeting { evidence: Some(Evidence { matched: matched(kind), score }), words: None };
+    }
+    let weight = section_weight(term.section);
+    let shared = shared_words(query, term);
+    let text =
+        shared.as_ref().map(|(_, coverage)| Evidence { matched: matched(MatchKind::Text), score: weight * coverage });
+    let fuzzy = typo_similarity(&query.key, &term.key)
+        .map(|similarity| Evidence { matched: matched(MatchKind::Fuzzy), score: weight * similarity });
+    let evidence = match (text, fuzzy) {
+        (Some(text), Some(fuzzy)) => Some(if fuzzy.score > text.score { fuzzy } else { text }),
+        (text, fuzzy) => text.or(fuzzy),
+    };
+    Meeting { evidence, words: shared.map(|(words, _)| words) }
+}
+
+fn is_same_name(query: &Query, term: &MatchedTerm) -> bool {
+    term.key == query.key || term.key == query.loose_key || loose_key(&term.term) == query.loose_key
+}
+
+/// Which words of the query stand in the term, and how much of query and term that covers, 0..=1.
+fn shared_words(query: &Query, term: &MatchedTerm) -> Option<(Vec<bool>, f64)> {
+    let term_stems = stem_groups(&term.term);
+    let meets = |a: &[String], b: &[String]| a.iter().any(|stem| b.contains(stem));
+    let shared: Vec<bool> = query.stems.iter().map(|word| term_stems.iter().any(|other| meets(word, other))).collect();
+    let count = |words: usize| f64::from(u32::try_from(words).unwrap_or(u32::MAX));
+    let of_query = count(shared.iter().filter(|met| **met).count()) / count(query.stems.len().max(1));
+    if of_query == 0.0 {
+        return None;
+    }
+    let met_in_term = term_stems.iter().filter(|other| query.stems.iter().any(|word| meets(word, other))).count();
+    let of_term = count(met_in_term) / count(term_stems.len().max(1));
+    // What the query says and the term lacks weighs more than what the term says besides.
+    Some((shared, of_query * (0.5 + 0.5 * of_term)))
+}
+
+/// The words of the query that a tag's terms share between them.
+struct SpreadWords {
+    /// For each word, the weight of the best section it stands in.
+    weights: Vec<f64>,
+    term: Option<(f64, Match)>,
+}
+
+impl SpreadWords {
+    fn new(query: &Query) -> Self {
+        Self { weights: vec![0.0; query.stems.len()], term: None }
+    }
+
+    fn add(&mut self, shared: &[bool], term: &MatchedTerm) {
+        let weight = section_weight(term.section);
+        for (best, _) in self.weights.iter_mut().zip(shared).filter(|(_, met)| **met) {
+            *best = best.max(weight);
+        }
+        let better = self.term.as_ref().is_none_or(|(known, matched)| {
+            weight > *known || (weight == *known && Some(&term.term) < matched.term.as_ref())
+        });
+        if better {
+            let matched = Match { kind: MatchKind::Text, term: Some(term.term.clone()), lang: term.lang };
+            self.term = Some((weight, matched));
+        }
+    }
+
+    fn evidence(self) -> Option<Evidence> {
+        let count = f64::from(u32::try_from(self.weights.len()).unwrap_or(u32::MAX));
+        let score = SPREAD_WEIGHT * self.weights.iter().sum::<f64>() / count;
+        self.term.map(|(_, matched)| Evidence { matched, score })
+    }
+}
+
+/// How alike two keys are but for typing errors (optimal string alignment: insert, delete, replace, swap neighbours);
+/// `None` where so many errors would make it another word.
+fn typo_similarity(query: &str, term: &str) -> Option<f64> {
+    let (length, term_length) = (query.chars().count(), term.chars().count());
+    let allowed = match length.max(term_length) {
+        0..=3 => return None,
+        4..=5 => 1,
+        6..=11 => 2,
+        _ => 3,
+    };
+    if length.abs_diff(term_length) > allowed {
+        return None;
+    }
+    let errors = strsim::osa_distance(query, term);
+    if errors > allowed {
+        return None;
+    }
+    let share = f64::from(u32::try_from(errors).ok()?) / f64::from(u32::try_from(length.max(term_length)).ok()?);
+    Some((1.0 - TYPO_COST * share).max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Confidence;
+
+    fn term(synonym_id: i64, section: Section, text: &str) -> MatchedTerm {
+        MatchedTerm {
+            synonym_id,
+            section,
+            lang: None,
+            term: text.to_owned(),
+            key: key(text),
+            confidence: Confidence::clamped(0.9),
+        }
+    }
+
+    fn best(query: &str, terms: &[MatchedTerm]) -> Evidence {
+        evidence(&Query::new(query, None), terms).remove(&1).unwrap()
+    }
+
+    #[test]
+    fn the_kind_says_how_the_query_was_met() {
+        for (query, section, text, kind) in [
+            ("Hip-Hop", Section::Name, "hip hop", MatchKind::Exact),
+            ("hip hop music", Section::Name, "hip hop", MatchKind::Alias),
+            ("rap", Section::SearchTerms, "rap", MatchKind::Alias),
+            ("triste", Section::Translations, "musique triste", MatchKind::Translation),
+            ("parties", Section::UsageContext, "party", MatchKind::Text),
+            ("melancolic", Section::Name, "melancholic", MatchKind::Fuzzy),
+        ] {
+            assert_eq!(best(query, &[term(1, section, text)]).matched.kind, kind, "{query} ~ {text}");
+        }
+    }
+
+    #[test]
+    fn a_name_beats_an_alias_and_an_alias_beats_words() {
+        let terms = [
+            term(1, Section::UsageContext, "acid techno night"),
+            term(1, Section::SearchTerms, "acid techno"),
+            term(1, Section::Name, "acid techno"),
+        ];
+        assert_eq!(best("acid techno", &terms).matched.kind, MatchKind::Exact);
+        assert_eq!(best("acid techno", &terms[..2]).matched.kind, MatchKind::Alias);
+    }
+
+    #[test]
+    fn words_spread_over_terms_count_together() {
+        let terms = [term(1, Section::SearchTerms, "slow guitars"), term(1, Section::UsageContext, "night driving")];
+        let together = best("slow night", &terms).score;
+        assert!(together > best("slow night", &terms[..1]).score);
+        assert!(together < 0.8);
+    }
+
+    #[test]
+    fn a_misspelt_name_is_met_and_another_word_is_not() {
+        assert!(typo_similarity("speeddmetal", "speedmetal").unwrap() > 0.8);
+        assert!(typo_similarity("tehcno", "techno").unwrap() > 0.7);
+        assert_eq!(typo_similarity("jazz", "techno"), None);
+        assert_eq!(typo_similarity("pop", "bop"), None);
+    }
+
+    #[test]
+    fn a_related_tag_says_less_than_a_name() {
+        let related = best("jazz", &[term(1, Section::RelatedTags, "jazz")]).score;
+        let usage = best("party", &[term(1, Section::UsageContext, "party")]).score;
+        assert!(related < 0.5 && usage > 0.8);
+    }
+}
