@@ -7,9 +7,6 @@
 //! through them.
 
 pub mod domain;
-pub mod embed;
 pub mod generate;
-pub mod jobs;
 pub mod ollama;
-pub mod search;
 pub mod store;

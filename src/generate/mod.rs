@@ -3,7 +3,6 @@
 //! [`OllamaGenerator`] asks a small model and puts its answer through the [`gates`].
 
 pub mod gates;
-mod lexicon;
 mod ollama;
 mod prompt;
 
@@ -13,7 +12,6 @@ use crate::domain::{Confidence, Source, TagRef, Term};
 use crate::ollama::{OllamaError, RetryClass};
 
 pub use gates::{DropReason, Dropped, GateError, Gated};
-pub use lexicon::{LexiconGenerator, lexicon_tags};
 pub use ollama::{DEFAULT_MODEL, MAX_RELATED_TAGS, OllamaGenerator};
 pub use prompt::{AnswerSchema, DEFAULT_PROMPT, MAX_PROMPT_BYTES, PromptError, PromptTemplate, schema};
 

@@ -51,8 +51,8 @@ impl Attempt {
 }
 
 impl OllamaGenerator {
-    /// A generator that asks `model` with `template`. The options must not change while it lives elsewhere: every
-    /// call to one model should send the same `num_ctx`, see [`GenerateOptions`].
+    /// A generator that asks `model` with `template`. Every caller of one model should use the same options, see
+    /// [`GenerateOptions`].
     pub fn new(
         client: OllamaClient,
         model: impl Into<String>,

@@ -1,8 +1,8 @@
 //! The gates between a model's answer and the database: what passes is a short, clean, plausible term, and what does
 //! not is dropped with its reason. A model's answer is untrusted text.
 //!
-//! An answer goes through [`extract`] (find the JSON), [`shapes`] (read the sections, whatever shape they have) and
-//! [`rules`] (one term by itself); this file keeps what only the whole answer can tell: repetitions and bounds.
+//! An answer goes through `extract` (find the JSON), `shapes` (read the sections, whatever shape they have) and
+//! `rules` (one term by itself); this file keeps what only the whole answer can tell: repetitions and bounds.
 
 mod extract;
 mod language;
