@@ -11,7 +11,7 @@ mod term;
 
 pub use job::{EmbedPayload, GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority};
 pub use normalise::{NORMALISER_VERSION, key, loose_key, words};
-pub use stem::{stem_groups, stems};
+pub use stem::{parse_stems, stem_groups, stems};
 pub use synonyms::{MAX_TERM_CHARS, SECTION_MAX_TERMS, SynonymRecord, Synonyms, SynonymsError, Translations};
 pub use tag::{MAX_TAG_NAME_CHARS, Tag, TagName, TagNameError, TagRef, TagType};
 pub use term::{Confidence, ConfidenceError, Lang, Section, Source, Term, TermStatus};

@@ -17,15 +17,22 @@ const STOP_WORDS: [&str; 42] = [
 /// French words that elide before a vowel: `l'été`, `d'ambiance`, `qu'on`.
 const ELIDED: [&str; 12] = ["l", "d", "j", "m", "t", "s", "n", "c", "qu", "jusqu", "lorsqu", "puisqu"];
 
-/// The stems of a term as one text, each once, words in order: what full text search indexes.
+/// The stems of a term as one text: words parted by spaces, the two stems of one word by `|`. Full text search takes
+/// both for separators; [`parse_stems`] reads it back.
 pub fn stems(text: &str) -> String {
-    let mut all: Vec<String> = Vec::new();
-    for stem in stem_groups(text).into_iter().flatten() {
-        if !all.contains(&stem) {
-            all.push(stem);
+    let mut words: Vec<String> = Vec::new();
+    for group in stem_groups(text) {
+        let word = group.join("|");
+        if !words.contains(&word) {
+            words.push(word);
         }
     }
-    all.join(" ")
+    words.join(" ")
+}
+
+/// The words of a text made by [`stems`], each with its stems.
+pub fn parse_stems(stems: &str) -> impl Iterator<Item = impl Iterator<Item = &str> + Clone> + Clone {
+    stems.split(' ').filter(|word| !word.is_empty()).map(|word| word.split('|'))
 }
 
 /// For each meaningful word of `text`, in order, the one or two stems by which it can be met.

@@ -70,8 +70,9 @@ impl OllamaEmbedder {
         let dimensions = probe.first().map_or(0, Vec::len);
         let scheme = format!("{}|{}|{TEMPLATE_VERSION}", prefixes.document, prefixes.query);
         let fingerprint = Sha256::digest(format!("{digest}|{dimensions}|{scheme}"));
-        let short: String = fingerprint.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        Ok(format!("ollama:{}:{}:{dimensions}:{short}", self.model, prefixes.name))
+        let [a, b, c, d, ..]: [u8; 32] = fingerprint.into();
+        let short = u32::from_be_bytes([a, b, c, d]);
+        Ok(format!("ollama:{}:{}:{dimensions}:{short:08x}", self.model, prefixes.name))
     }
 }
 

@@ -71,7 +71,11 @@ impl EmbedService {
     /// [`EmbedError`]; [`EmbedError::SpaceChanged`] when the database is embedded in another space.
     pub async fn active_space(&self) -> Result<String, EmbedError> {
         let offered = self.embedder()?.space().await?;
-        let active = self.store.setting_or_insert(SETTING_EMBEDDING_SPACE, &offered).await.map_err(store_error)?;
+        let active = self
+            .store
+            .setting_or_insert(SETTING_EMBEDDING_SPACE, &offered)
+            .await
+            .map_err(|error| store_error(&error))?;
         if active == offered { Ok(active) } else { Err(EmbedError::SpaceChanged { active, offered }) }
     }
 
@@ -81,7 +85,7 @@ impl EmbedService {
     /// [`EmbedError`].
     pub async fn switch_space(&self) -> Result<u64, EmbedError> {
         let offered = self.embedder()?.space().await?;
-        self.store.switch_embedding_space(&offered).await.map_err(store_error)
+        self.store.switch_embedding_space(&offered).await.map_err(|error| store_error(&error))
     }
 
     /// Vectors for texts that are stored, in the returned space.
@@ -118,7 +122,7 @@ impl EmbedService {
     /// [`EmbedError`].
     pub async fn embed_query(self: &Arc<Self>, query: &str, deadline: Duration) -> Result<QueryVector, EmbedError> {
         // A vector of the active space stays right whatever the embedder does now.
-        if let Some(space) = self.store.setting(SETTING_EMBEDDING_SPACE).await.map_err(store_error)?
+        if let Some(space) = self.store.setting(SETTING_EMBEDDING_SPACE).await.map_err(|error| store_error(&error))?
             && let Some(vector) = self.queries.get(&(space.clone(), query.to_owned())).await
         {
             return Ok(QueryVector { space, vector });
@@ -175,6 +179,6 @@ impl EmbedService {
     }
 }
 
-fn store_error(error: StoreError) -> EmbedError {
+fn store_error(error: &StoreError) -> EmbedError {
     EmbedError::Store(error.to_string())
 }

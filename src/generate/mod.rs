@@ -1,8 +1,10 @@
 //! Writing the synonyms of a tag: what a generator is asked, what it gives, and how it fails.
 //!
-//! [`OllamaGenerator`] asks a small model and puts its answer through the [`gates`].
+//! [`OllamaGenerator`] asks a small model and puts its answer through the [`gates`]; [`LexiconGenerator`] looks tags up in
+//! the built-in lexicon.
 
 pub mod gates;
+mod lexicon;
 mod ollama;
 mod prompt;
 
@@ -12,6 +14,7 @@ use crate::domain::{Confidence, Source, TagRef, Term};
 use crate::ollama::{OllamaError, RetryClass};
 
 pub use gates::{DropReason, Dropped, GateError, Gated};
+pub use lexicon::{LexiconGenerator, lexicon_tags};
 pub use ollama::{DEFAULT_MODEL, MAX_RELATED_TAGS, OllamaGenerator};
 pub use prompt::{AnswerSchema, DEFAULT_PROMPT, MAX_PROMPT_BYTES, PromptError, PromptTemplate, schema};
 

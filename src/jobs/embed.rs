@@ -65,12 +65,11 @@ impl Runner {
         };
         let mut items: Vec<Item<'_>> = Vec::with_capacity(wanted.len());
         for (leased, id) in wanted {
-            match inputs.iter().find(|input| input.synonym_id == id) {
-                Some(input) => items.push((leased, input.clone())),
-                None => {
-                    let result = serde_json::json!({ "outcome": "gone" });
-                    self.finish(leased, Finish::Succeeded { result }).await;
-                }
+            if let Some(input) = inputs.iter().find(|input| input.synonym_id == id) {
+                items.push((leased, input.clone()));
+            } else {
+                let result = serde_json::json!({ "outcome": "gone" });
+                self.finish(leased, Finish::Succeeded { result }).await;
             }
         }
         self.embed_batches(items).await

@@ -128,11 +128,11 @@ impl Runner {
             return false;
         }
         let order = lane.next_order();
-        let step = match kind {
+        let worked = match kind {
             JobKind::Generate => self.generate_step(order, stop).await,
             JobKind::Embed => self.embed_step(order, stop).await,
         };
-        match step {
+        match worked {
             Ok(Step::Idle) => false,
             Ok(Step::Worked) => {
                 lane.recovered();

@@ -97,12 +97,13 @@ impl OllamaError {
     /// Whether trying the same call again can help.
     pub const fn class(&self) -> RetryClass {
         match self {
-            Self::RunnerDied { .. } | Self::Cancelled { .. } => RetryClass::RetryNow,
+            Self::Cancelled { .. } => RetryClass::RetryNow,
             Self::Unreachable { .. }
             | Self::Timeout { .. }
             | Self::Busy { .. }
             | Self::ModelMissing { .. }
             | Self::OutOfMemory { .. }
+            | Self::RunnerDied { .. }
             | Self::Server { .. }
             | Self::CutShort { .. }
             | Self::BadAnswer(_) => RetryClass::RetryLater,
@@ -110,17 +111,14 @@ impl OllamaError {
         }
     }
 
-    /// Whether Ollama itself is out of service, whatever it is asked: such an error says nothing about the tag in
-    /// hand, so it spends no attempt of its job. A timeout is none, for one answer may really take too long.
+    /// Whether Ollama is out of service whatever it is asked, so that the job in hand spends no attempt.
+    ///
+    /// A timeout is none, for one answer may really take too long; nor is a 500 or a runner that died, for one prompt
+    /// may bring that about every time, and must end as a dead job with its reason.
     pub const fn is_outage(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. }
-                | Self::Busy { .. }
-                | Self::ModelMissing { .. }
-                | Self::OutOfMemory { .. }
-                | Self::RunnerDied { .. }
-                | Self::Server { .. }
+            Self::Unreachable { .. } | Self::Busy { .. } | Self::ModelMissing { .. } | Self::OutOfMemory { .. }
         )
     }
 

@@ -151,18 +151,18 @@ mod tests {
         Evidence { matched: Match { kind, term: Some("x".to_owned()), lang: None }, score }
     }
 
-    fn score(evidence: Option<Evidence>, cosine: Option<f32>) -> Option<f64> {
-        fuse(evidence.as_ref(), cosine, CALIBRATION).map(|fused| fused.score)
+    fn score(evidence: Option<&Evidence>, cosine: Option<f32>) -> Option<f64> {
+        fuse(evidence, cosine, CALIBRATION).map(|fused| fused.score)
     }
 
     #[test]
     fn every_kind_keeps_to_its_band() {
-        assert_eq!(score(Some(evidence(MatchKind::Exact, 1.0)), Some(-1.0)), Some(1.0));
+        assert_eq!(score(Some(&evidence(MatchKind::Exact, 1.0)), Some(-1.0)), Some(1.0));
         for confidence in [0.0, 0.5, 1.0] {
             for cosine in [None, Some(-1.0), Some(0.5), Some(1.0)] {
-                let alias = score(Some(evidence(MatchKind::Alias, confidence)), cosine).unwrap();
+                let alias = score(Some(&evidence(MatchKind::Alias, confidence)), cosine).unwrap();
                 assert!((0.90..=0.99).contains(&alias), "{alias}");
-                if let Some(fused) = score(Some(evidence(MatchKind::Text, confidence)), cosine) {
+                if let Some(fused) = score(Some(&evidence(MatchKind::Text, confidence)), cosine) {
                     assert!(fused <= 0.89, "{fused}");
                 }
             }
@@ -172,18 +172,18 @@ mod tests {
 
     #[test]
     fn a_branch_that_is_absent_leaves_its_weight_to_the_other() {
-        assert_eq!(score(Some(evidence(MatchKind::Text, 0.5)), None), Some(0.445));
-        assert_eq!(score(Some(evidence(MatchKind::Text, 0.5)), Some(1.0)), Some(round(0.89 * 0.85)));
+        assert_eq!(score(Some(&evidence(MatchKind::Text, 0.5)), None), Some(0.445));
+        assert_eq!(score(Some(&evidence(MatchKind::Text, 0.5)), Some(1.0)), Some(round(0.89 * 0.85)));
     }
 
     #[test]
     fn strong_words_are_not_drowned_by_a_poor_vector() {
-        assert_eq!(score(Some(evidence(MatchKind::Fuzzy, 0.8)), Some(0.1)), Some(0.712));
+        assert_eq!(score(Some(&evidence(MatchKind::Fuzzy, 0.8)), Some(0.1)), Some(0.712));
     }
 
     #[test]
     fn what_lies_below_the_floor_is_no_answer() {
         assert_eq!(score(None, Some(0.3)), None);
-        assert_eq!(score(Some(evidence(MatchKind::Text, 0.2)), None), None);
+        assert_eq!(score(Some(&evidence(MatchKind::Text, 0.2)), None), None);
     }
 }

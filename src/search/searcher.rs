@@ -147,7 +147,7 @@ impl Searcher {
         let results = self.results(ranked, request).await?;
         metrics::histogram!("musonym_search_seconds", "part" => "embed").record(embedded.as_secs_f64());
         metrics::histogram!("musonym_search_seconds", "part" => "rank")
-            .record((started.elapsed() - embedded).as_secs_f64());
+            .record(started.elapsed().saturating_sub(embedded).as_secs_f64());
         let explain = request.explain.then(|| BranchExplanation {
             key: query.key,
             stems: query.stems,
