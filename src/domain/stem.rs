@@ -31,7 +31,7 @@ pub fn stems(text: &str) -> String {
 }
 
 /// The words of a text made by [`stems`], each with its stems.
-pub fn parse_stems(stems: &str) -> impl Iterator<Item = impl Iterator<Item = &str> + Clone> + Clone {
+pub fn parse_stems(stems: &str) -> impl Iterator<Item = std::str::Split<'_, char>> {
     stems.split(' ').filter(|word| !word.is_empty()).map(|word| word.split('|'))
 }
 

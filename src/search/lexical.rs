@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    domain::{Lang, Section, key, loose_key, stem_groups},
+    domain::{Lang, Section, key, loose_key, parse_stems, stem_groups},
     store::MatchedTerm,
 };
 
@@ -155,21 +155,29 @@ fn meet(query: &Query, term: &MatchedTerm) -> Meeting {
 }
 
 fn is_same_name(query: &Query, term: &MatchedTerm) -> bool {
-    term.key == query.key || term.key == query.loose_key || loose_key(&term.term) == query.loose_key
+    term.key == query.key
+        || term.key == query.loose_key
+        // Normalising is dear, and a key without its noise words is a part of the whole key.
+        || (term.key.contains(&query.loose_key) && loose_key(&term.term) == query.loose_key)
 }
 
 /// Which words of the query stand in the term, and how much of query and term that covers, 0..=1.
 fn shared_words(query: &Query, term: &MatchedTerm) -> Option<(Vec<bool>, f64)> {
-    let term_stems = stem_groups(&term.term);
-    let meets = |a: &[String], b: &[String]| a.iter().any(|stem| b.contains(stem));
-    let shared: Vec<bool> = query.stems.iter().map(|word| term_stems.iter().any(|other| meets(word, other))).collect();
-    let count = |words: usize| f64::from(u32::try_from(words).unwrap_or(u32::MAX));
-    let of_query = count(shared.iter().filter(|met| **met).count()) / count(query.stems.len().max(1));
+    let meets =
+        |word: &[String], mut other: std::str::Split<'_, char>| other.any(|stem| word.iter().any(|own| own == stem));
+    let shared: Vec<bool> =
+        query.stems.iter().map(|word| parse_stems(&term.stems).any(|other| meets(word, other))).collect();
+    let share = |met: usize, of: usize| {
+        let count = |words: usize| f64::from(u32::try_from(words).unwrap_or(u32::MAX));
+        count(met) / count(of.max(1))
+    };
+    let of_query = share(shared.iter().filter(|met| **met).count(), shared.len());
     if of_query == 0.0 {
         return None;
     }
-    let met_in_term = term_stems.iter().filter(|other| query.stems.iter().any(|word| meets(word, other))).count();
-    let of_term = count(met_in_term) / count(term_stems.len().max(1));
+    let met_in_term =
+        parse_stems(&term.stems).filter(|other| query.stems.iter().any(|word| meets(word, other.clone()))).count();
+    let of_term = share(met_in_term, parse_stems(&term.stems).count());
     // What the query says and the term lacks weighs more than what the term says besides.
     Some((shared, of_query * (0.5 + 0.5 * of_term)))
 }
@@ -231,7 +239,7 @@ fn typo_similarity(query: &str, term: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Confidence;
+    use crate::domain::{Confidence, stems};
 
     fn term(synonym_id: i64, section: Section, text: &str) -> MatchedTerm {
         MatchedTerm {
@@ -240,6 +248,7 @@ mod tests {
             lang: None,
             term: text.to_owned(),
             key: key(text),
+            stems: stems(text),
             confidence: Confidence::clamped(0.9),
         }
     }

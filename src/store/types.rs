@@ -403,6 +403,8 @@ pub struct MatchedTerm {
     pub term: String,
     /// Its key.
     pub key: String,
+    /// Its words by their stems, as [`crate::domain::stems`] writes them.
+    pub stems: String,
     /// How far it can be trusted.
     pub confidence: Confidence,
 }

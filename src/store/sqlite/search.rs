@@ -53,7 +53,7 @@ impl SqliteStore {
                        AND (?4 IS NULL OR s.tag_type = ?4)
                      ORDER BY f.rank LIMIT ?5)
              )
-             SELECT t.synonym_id, t.section, t.lang, t.term, t.term_key, t.confidence
+             SELECT t.synonym_id, t.section, t.lang, t.term, t.term_key, t.stems, t.confidence
              FROM candidate c JOIN synonym_term t ON t.id = c.id JOIN mir_synonym s ON s.id = t.synonym_id
              WHERE t.status = 'active' AND s.is_active = 1 AND (?4 IS NULL OR s.tag_type = ?4)",
         )
@@ -72,6 +72,7 @@ impl SqliteStore {
                     lang: rows::optional_word(row, "lang")?,
                     term: row.try_get("term")?,
                     key: row.try_get("term_key")?,
+                    stems: row.try_get("stems")?,
                     confidence: rows::confidence(row)?,
                 })
             })

@@ -1,0 +1,47 @@
+//! Workers that are killed without warning.
+//!
+//! Planted faults that turn this red: acknowledge before the synonyms are committed (end the job in a transaction of its
+//! own before `save` in `store/sqlite/generation.rs`), or no fencing (drop `lease_owner` from `holds`).
+
+use std::time::Duration;
+
+use crate::support::{
+    binary::{Home, eventually, kill_9},
+    fake_ollama::FakeOllama,
+};
+
+#[tokio::test]
+async fn kill_9_five_times_during_200_tags_loses_nothing_and_repeats_at_most_one_generation_each() {
+    const TAGS: usize = 200;
+    const KILLS: usize = 5;
+    let ollama = FakeOllama::start().await;
+    ollama.set_delay(Duration::from_millis(5));
+    let home = Home::new(ollama.url()).with("MUSONYM_JOBS__LEASE_SECONDS", "1");
+    let names: Vec<String> = (0..TAGS).map(|number| format!("crash test genre {number}")).collect();
+    std::fs::write(home.path().join("tags.txt"), names.join("\n")).unwrap();
+    home.run(&["tags", "import", "tags.txt", "--type", "genre"]).await;
+
+    for kill in 1..=KILLS {
+        let mut worker = home.worker();
+        let enough = kill * TAGS / (KILLS + 1);
+        eventually("the worker is under way", async || (ollama.generate_calls() >= enough).then_some(())).await;
+        kill_9(&mut worker).await;
+    }
+    let server = home.serve(&[]).await;
+    server.settled().await;
+
+    let (_, jobs) = server.get("/api/jobs?limit=1").await;
+    assert_eq!((jobs["counts"]["dead"].as_u64(), jobs["counts"]["failed"].as_u64()), (Some(0), Some(0)), "{jobs}");
+    for name in &names {
+        let (status, row) = server.get(&format!("/api/synonyms/genre/{}", name.replace(' ', "%20"))).await;
+        assert_eq!(status, 200, "{name} is lost");
+        assert_eq!(row["embedding"]["dimensions"], 768, "{name} has no vector");
+        let (_, revisions) = server.get(&format!("/api/synonyms/{}/revisions", row["id"])).await;
+        assert_eq!(revisions["items"].as_array().unwrap().len(), 1, "{name}: {revisions}");
+    }
+    let generated = ollama.generated_tags();
+    // A poor answer is asked for once more by design; the composed answers of this test are full ones.
+    let calls: usize = generated.values().sum();
+    assert!((TAGS..=TAGS + KILLS).contains(&calls), "{calls} generations for {TAGS} tags and {KILLS} kills");
+    println!("{calls} generations for {TAGS} tags and {KILLS} kills");
+}

@@ -1,0 +1,33 @@
+//! The same way without Ollama: the lexicon writes, the answers are given by words and say so.
+
+use serde_json::json;
+
+use crate::support::binary::{Home, eventually};
+
+#[tokio::test]
+async fn a_webhook_ends_in_a_tag_found_by_words_and_the_answer_says_what_is_missing() {
+    let home = Home::without_ollama();
+    let server = home.serve(&[]).await;
+    let event = json!({
+        "type": "tag.created", "timestamp": "2026-11-22T10:00:00Z",
+        "data": { "tag_type": "genre", "tag_name": "drum & bass" },
+    });
+    let (status, accepted) = server.webhook("msg_lexicon", &event).await;
+    assert_eq!(status, 202);
+    let row = eventually("the synonyms are there", async || {
+        let (status, row) = server.get("/api/synonyms/genre/drum%20and%20bass").await;
+        (status == 200).then_some(row)
+    })
+    .await;
+    assert_eq!((&row["source"], &row["embedding"]), (&json!("lexicon"), &json!(null)));
+    let (_, job) = server.get(&format!("/api/jobs/{}", accepted["job_id"])).await;
+    assert_eq!(job["result"]["outcome"], "saved");
+
+    let answer = server.search("dnb").await;
+    assert_eq!(answer["results"][0]["tag_name"], "drum & bass");
+    assert_eq!(answer["results"][0]["match"]["kind"], "alias");
+    assert_eq!(answer["degraded"][0]["branch"], "vector");
+
+    let (_, embedding) = server.get("/api/jobs?kind=embed&state=queued").await;
+    assert_eq!(embedding["items"][0]["attempts"], 0, "embedding waits without spending attempts");
+}
