@@ -8,6 +8,7 @@
 pub mod domain;
 pub mod embed;
 pub mod generate;
+pub mod http;
 pub mod jobs;
 pub mod ollama;
 pub mod search;

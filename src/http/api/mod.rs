@@ -1,0 +1,8 @@
+//! The REST API: one file per resource, one function per operation.
+
+pub(super) mod events;
+pub(super) mod jobs;
+pub(super) mod search;
+pub(super) mod synonyms;
+mod synonyms_wire;
+pub(super) mod tags;
