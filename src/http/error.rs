@@ -132,12 +132,11 @@ impl ApiError {
     }
 
     /// What a bare status means, for answers that axum and its layers gave.
-    fn of_status(status: StatusCode, allow: Option<&HeaderValue>) -> Self {
+    fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => Self::new(Code::UnknownRoute, "Nothing is served at this path; see /docs."),
             StatusCode::METHOD_NOT_ALLOWED => {
-                let methods = allow.and_then(|allow| allow.to_str().ok()).unwrap_or("other methods");
-                Self::new(Code::MethodNotAllowed, format!("This path takes {methods}; see /docs."))
+                Self::new(Code::MethodNotAllowed, "The header Allow has the methods of this path; see /docs.")
             }
             StatusCode::PAYLOAD_TOO_LARGE => Self::body_too_large(),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::new(Code::UnsupportedMediaType, "Send application/json."),
@@ -219,7 +218,7 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
     let error = match parts.extensions.remove::<ApiError>() {
         Some(error) => error,
         None if is_bare_error(parts.status, parts.headers.get(header::CONTENT_TYPE)) => {
-            ApiError::of_status(parts.status, parts.headers.get(header::ALLOW))
+            ApiError::of_status(parts.status)
         }
         None => return HttpResponse::from_parts(parts, body),
     };
@@ -257,6 +256,7 @@ impl From<&StoreError> for ApiError {
             StoreError::VersionMismatch { .. } => {
                 Self::new(Code::VersionMismatch, format!("{} Read it again and repeat the change.", sentence(error)))
             }
+            StoreError::BadCursor => Self::new(Code::InvalidCursor, sentence(error)),
             StoreError::Busy(_) => {
                 Self::new(Code::StorageBusy, "Another process holds the database; try again in a moment.")
                     .logged(error.to_string())
@@ -283,6 +283,7 @@ impl From<SearchError> for ApiError {
         match error {
             SearchError::Request(error) => error.into(),
             SearchError::Store(error) => Self::from(&*error),
+            SearchError::Encode(_) => Self::internal(error.to_string()),
         }
     }
 }

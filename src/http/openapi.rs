@@ -10,8 +10,15 @@ use utoipa::{
     },
 };
 
-use super::error::{PROBLEM_JSON, Problem};
-use crate::jobs::Event;
+use super::{
+    api::synonyms::Include,
+    error::{PROBLEM_JSON, Problem},
+};
+use crate::{
+    domain::{JobKind, JobState, Lang, Source, TagType},
+    jobs::Event,
+    search::Fusion,
+};
 
 /// The part of the document that does not belong to one operation.
 #[derive(OpenApi)]
@@ -30,7 +37,8 @@ use crate::jobs::Event;
         (name = "webhooks", description = "What a library tells us of its tags"),
         (name = "service", description = "Health, metrics, documents"),
     ),
-    components(schemas(Problem, Event)),
+    // Beside what bodies use: what only parameters use is not found by itself.
+    components(schemas(Problem, Event, Fusion, Include, JobKind, JobState, Lang, Source, TagType)),
     modifiers(&SecuritySchemes),
     // Empty first: a server without MUSONYM_API_KEY asks for none.
     security((), ("bearer" = []), ("api_key" = [])),

@@ -2,3 +2,4 @@
 #![allow(dead_code, reason = "every test binary includes all of it and uses its own part")]
 
 pub mod fake_ollama;
+pub mod server;

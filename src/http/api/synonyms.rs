@@ -7,9 +7,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+pub(in crate::http) use super::synonyms_wire::Include;
 use super::synonyms_wire::{
-    CreateBody, Include, ListQuery, LookupAnswer, LookupBody, MAX_LOOKUP, ReplaceBody, RevisionsPage, ShowQuery,
-    SynonymsPage, TagSynonyms,
+    CreateBody, ListQuery, LookupAnswer, LookupBody, MAX_LOOKUP, ReplaceBody, RevisionsPage, ShowQuery, SynonymsPage,
+    TagSynonyms,
 };
 use crate::{
     domain::{Confidence, SynonymRecord, TagName, TagRef},

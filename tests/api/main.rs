@@ -1,0 +1,32 @@
+//! The HTTP API, asked over a socket, before a real SQLite file.
+
+mod auth;
+mod bad_input;
+mod events;
+mod jobs;
+mod reading;
+mod search;
+mod service;
+#[path = "../support/mod.rs"]
+mod support;
+mod tags;
+mod webhooks;
+mod writing;
+
+use serde_json::{Value, json};
+use support::server::TestServer;
+
+/// Writes synonyms for a genre by hand; gives the row back.
+async fn write_genre(server: &TestServer, name: &str) -> Value {
+    let synonyms = json!({
+        "search_terms": [format!("{name} music")], "translations": { "fr": [format!("musique {name}")] },
+    });
+    let body = json!({ "tag_type": "genre", "tag_name": name, "synonyms": synonyms });
+    server.post("/api/synonyms", body).await.json(201)
+}
+
+/// Creates a tag; gives its `generate` job back.
+async fn create_genre(server: &TestServer, name: &str) -> i64 {
+    let answer = server.post("/api/tags", json!({ "tag_type": "genre", "name": name })).await;
+    answer.json(201)["job_id"].as_i64().unwrap()
+}
