@@ -68,12 +68,12 @@ mod tests {
 
     use super::*;
 
-    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
         values.iter().map(|value| (name.clone(), HeaderValue::from_str(value).unwrap())).collect()
     }
 
     fn if_match(values: &[&str]) -> Result<Option<i64>, Code> {
-        expected_version(&headers(header::IF_MATCH, values), 12).map_err(|error| error.code())
+        expected_version(&headers(&header::IF_MATCH, values), 12).map_err(|error| error.code())
     }
 
     #[test]
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_known_tag_may_stand_in_a_list_and_be_weak() {
-        let known = |values: &[&str]| is_known(&headers(header::IF_NONE_MATCH, values), "\"12.3e\"");
+        let known = |values: &[&str]| is_known(&headers(&header::IF_NONE_MATCH, values), "\"12.3e\"");
         assert!(known(&["*"]));
         assert!(known(&["\"1.1\", W/\"12.3e\""]));
         assert!(known(&["\"1.1\"", "\"12.3e\""]));

@@ -109,6 +109,7 @@ pub(super) async fn limit_time(State(limit): State<Duration>, request: Request, 
 }
 
 /// A panic in a handler as an answer; its text goes to the log.
+#[expect(clippy::needless_pass_by_value, reason = "the signature that CatchPanicLayer calls")]
 pub(super) fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     ApiError::internal(format!("panic: {}", text.unwrap_or("without a text"))).into_response()

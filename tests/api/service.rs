@@ -57,10 +57,10 @@ async fn metrics_count_requests_by_their_route() {
 #[tokio::test]
 async fn the_openapi_document_is_served_and_lists_every_route() {
     let server = TestServer::start().await;
-    let served = server.get("/api/openapi.json").await.json(200);
-    assert_eq!(served, serde_json::to_value(openapi()).unwrap());
+    let document = server.get("/api/openapi.json").await.json(200);
+    assert_eq!(document, serde_json::to_value(openapi()).unwrap());
     let mut operations = BTreeSet::new();
-    for (path, item) in served["paths"].as_object().unwrap() {
+    for (path, item) in document["paths"].as_object().unwrap() {
         for method in item.as_object().unwrap().keys().filter(|key| *key != "parameters") {
             operations.insert(format!("{} {path}", method.to_uppercase()));
         }

@@ -1,4 +1,5 @@
 //! `/api/jobs`: the queue.
+#![expect(unused_qualifications, reason = "utoipa's expansion of `params(…)` qualifies the type")]
 
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,5 @@
 //! `/api/synonyms/search`: tags by their meaning.
+#![expect(unused_qualifications, reason = "utoipa's expansion of `params(…)` qualifies the type")]
 
 use axum::{
     extract::State,

@@ -1,4 +1,5 @@
 //! `/api/tags`: the genres and moods themselves.
+#![expect(unused_qualifications, reason = "utoipa's expansion of `params(…)` qualifies the type")]
 
 use axum::{
     Json,
