@@ -47,11 +47,6 @@ impl VectorIndex {
         }
     }
 
-    /// How many vectors are held.
-    pub(super) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     /// The `limit` nearest rows of a type (or of both), nearest first, and after them every row of `also`.
     pub(super) fn nearest(
         &self,
