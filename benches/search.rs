@@ -68,7 +68,7 @@ fn report(what: &str, mut times: Vec<Duration>) {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
-    let options = SqliteOptions { path: folder.path().join("bench.db"), max_attempts: 5, readers: 4 };
+    let options = SqliteOptions::new(folder.path().join("bench.db"));
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(options).await?);
     let tags = lexicon_tags();
     let started = Instant::now();

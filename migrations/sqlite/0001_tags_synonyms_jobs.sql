@@ -26,16 +26,17 @@ CREATE TABLE mir_synonym (
                     REFERENCES genre_tag (id) ON DELETE CASCADE,
     mood_tag_id     INTEGER GENERATED ALWAYS AS (CASE tag_type WHEN 'mood' THEN tag_id END) STORED
                     REFERENCES mood_tag (id) ON DELETE CASCADE,
-    -- Derived from synonym_term in the same transaction.
-    synonyms        TEXT    NOT NULL CHECK (json_valid(synonyms)),
-    embedding       BLOB,
-    embedding_space TEXT,
     source          TEXT    NOT NULL CHECK (source IN ('manual', 'ollama', 'lexicon', 'import')),
     confidence      REAL    NOT NULL CHECK (confidence BETWEEN 0 AND 1),
     is_active       INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)),
     version         INTEGER NOT NULL DEFAULT 1,
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
+    embedding_space TEXT,
+    -- Derived from synonym_term in the same transaction. The long columns come last: SQLite reads a row from its
+    -- start, and a search looks at is_active and tag_type of hundreds of rows.
+    synonyms        TEXT    NOT NULL CHECK (json_valid(synonyms)),
+    embedding       BLOB,
     CHECK ((embedding IS NULL) = (embedding_space IS NULL))
 );
 CREATE UNIQUE INDEX mir_synonym_one_active ON mir_synonym (tag_type, tag_id) WHERE is_active = 1;
@@ -75,12 +76,17 @@ CREATE VIEW tag AS
 -- Recall: words by their stems, misspelt words by the trigrams of the key.
 CREATE VIRTUAL TABLE term_stem USING fts5 (
     stems, content = 'synonym_term', content_rowid = 'id', detail = none,
-    -- Stems are folded already; marks of scripts that keep them, and the sharp of a note, belong to their word.
-    tokenize = "unicode61 remove_diacritics 0 categories 'L* N* M* Co' tokenchars '#'"
+    -- Stems are folded and parted by spaces already. `ascii` takes every other character beyond ASCII for a part of its
+    -- word, so that a stem is one token whatever version of Unicode SQLite knows; the sharp of a note belongs to it too.
+    tokenize = "ascii tokenchars '#'"
 );
 CREATE VIRTUAL TABLE term_trigram USING fts5 (
     term_key, content = 'synonym_term', content_rowid = 'id', tokenize = "trigram", detail = none
 );
+-- In how many terms a stem or trigram stands: recall starts from the rare ones.
+CREATE VIRTUAL TABLE term_stem_frequency USING fts5vocab (term_stem, row);
+CREATE VIRTUAL TABLE term_trigram_frequency USING fts5vocab (term_trigram, row);
+
 CREATE TRIGGER synonym_term_inserted AFTER INSERT ON synonym_term BEGIN
     INSERT INTO term_stem (rowid, stems) VALUES (new.id, new.stems);
     INSERT INTO term_trigram (rowid, term_key) VALUES (new.id, new.term_key);
@@ -136,6 +142,8 @@ CREATE TABLE job (
 CREATE UNIQUE INDEX job_one_queued ON job (dedup_key) WHERE state = 'queued';
 CREATE UNIQUE INDEX job_one_running ON job (dedup_key) WHERE state = 'running';
 CREATE INDEX job_by_priority ON job (kind, priority DESC, id) WHERE state = 'queued';
+CREATE INDEX job_by_moment ON job (kind, run_at) WHERE state = 'queued';
+CREATE INDEX job_by_age ON job (kind, id) WHERE state = 'queued';
 CREATE INDEX job_leases ON job (kind, lease_until) WHERE state = 'running';
 CREATE INDEX job_ended ON job (state, updated_at);
 
@@ -153,18 +161,30 @@ END;
 CREATE TRIGGER genre_tag_renamed AFTER UPDATE OF name ON genre_tag WHEN new.name <> old.name BEGIN
     UPDATE genre_tag SET name_key = NULL WHERE id = new.id AND name_key IS old.name_key;
     INSERT OR IGNORE INTO job (kind, payload, priority, run_at, dedup_key, created_at, updated_at)
-    SELECT 'generate', json_object('tag_type', 'genre', 'tag_id', new.id, 'refresh', json('true')), 1, ms, 'generate:genre:' || new.id, ms, ms
+    SELECT 'generate', json_object('tag_type', 'genre', 'tag_id', new.id), 1, ms, 'generate:genre:' || new.id, ms, ms
     FROM (SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS ms);
+    UPDATE job SET payload = json_set(payload, '$.refresh', json('true'))
+    WHERE dedup_key = 'generate:genre:' || new.id AND state = 'queued';
     INSERT INTO vocabulary_change (synonym_id)
     SELECT id FROM mir_synonym WHERE tag_type = 'genre' AND tag_id = new.id;
 END;
 CREATE TRIGGER mood_tag_renamed AFTER UPDATE OF name ON mood_tag WHEN new.name <> old.name BEGIN
     UPDATE mood_tag SET name_key = NULL WHERE id = new.id AND name_key IS old.name_key;
     INSERT OR IGNORE INTO job (kind, payload, priority, run_at, dedup_key, created_at, updated_at)
-    SELECT 'generate', json_object('tag_type', 'mood', 'tag_id', new.id, 'refresh', json('true')), 1, ms, 'generate:mood:' || new.id, ms, ms
+    SELECT 'generate', json_object('tag_type', 'mood', 'tag_id', new.id), 1, ms, 'generate:mood:' || new.id, ms, ms
     FROM (SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS ms);
+    UPDATE job SET payload = json_set(payload, '$.refresh', json('true'))
+    WHERE dedup_key = 'generate:mood:' || new.id AND state = 'queued';
     INSERT INTO vocabulary_change (synonym_id)
     SELECT id FROM mir_synonym WHERE tag_type = 'mood' AND tag_id = new.id;
+END;
+
+-- What the foreign keys cascade, also for a client that leaves them off, as a stock `sqlite3` does.
+CREATE TRIGGER genre_tag_deleted AFTER DELETE ON genre_tag BEGIN
+    DELETE FROM mir_synonym WHERE tag_type = 'genre' AND tag_id = old.id;
+END;
+CREATE TRIGGER mood_tag_deleted AFTER DELETE ON mood_tag BEGIN
+    DELETE FROM mir_synonym WHERE tag_type = 'mood' AND tag_id = old.id;
 END;
 
 -- Which rows changed in which order: its last number is the vocabulary version, and whoever holds vectors or answers
@@ -180,6 +200,7 @@ CREATE TRIGGER mir_synonym_updated AFTER UPDATE ON mir_synonym BEGIN
     INSERT INTO vocabulary_change (synonym_id) VALUES (new.id);
 END;
 CREATE TRIGGER mir_synonym_deleted AFTER DELETE ON mir_synonym BEGIN
+    DELETE FROM synonym_term WHERE synonym_id = old.id;
     INSERT INTO vocabulary_change (synonym_id) VALUES (old.id);
 END;
 

@@ -90,7 +90,7 @@ impl TestServer {
         let _ = tracing_subscriber::fmt().with_test_writer().with_max_level(tracing::Level::WARN).try_init();
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("musonym.db");
-        let store = SqliteStore::open(SqliteOptions { path: database.clone(), max_attempts: 3, readers: 2 });
+        let store = SqliteStore::open(SqliteOptions { max_attempts: 3, ..SqliteOptions::new(&database) });
         let store: Arc<dyn Store> = Arc::new(store.await.unwrap());
         let embedder = Arc::new(EmbedService::new(store.clone(), None));
         let settings = SearchSettings {

@@ -3,7 +3,7 @@
 use std::{str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
-    ConnectOptions, SqlitePool,
+    ConnectOptions, Connection, SqlitePool,
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -13,9 +13,6 @@ use crate::store::{Result, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// How long a statement waits for another process's lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// How long a caller waits for a connection of ours.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -23,18 +20,22 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const WATCH_INTERVAL: Duration = Duration::from_millis(200);
 
 fn connect_options(options: &SqliteOptions) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
+    let connect = SqliteConnectOptions::new()
         .filename(&options.path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         // What is acknowledged survives a pulled plug; NORMAL would lose the last commits of a WAL.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(BUSY_TIMEOUT)
+        .busy_timeout(options.busy_timeout)
         .pragma("temp_store", "memory")
         .pragma("cache_size", "-8192")
         .log_statements(tracing::log::LevelFilter::Trace)
-        .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(1))
+        .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(1));
+    match options.max_pages {
+        Some(pages) => connect.pragma("max_page_count", pages.to_string()),
+        None => connect,
+    }
 }
 
 /// The writing and the reading connections, on a file whose schema is current.
@@ -45,10 +46,13 @@ pub(super) async fn open(options: &SqliteOptions) -> Result<(SqlitePool, SqliteP
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
+        // After some errors (a full disk is one) SQLite has rolled back by itself; sqlx then fails to, and believes
+        // the connection to be in a transaction for ever. Such a connection is replaced.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_with(connect_options(options))
         .await
         .map_err(unusable)?;
-    MIGRATIONS.run(&writer).await.map_err(|error| migration_error(options, error))?;
+    migrate(&writer, options).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(options.readers.max(1))
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -61,10 +65,18 @@ pub(super) async fn open(options: &SqliteOptions) -> Result<(SqlitePool, SqliteP
     Ok((writer, readers))
 }
 
+/// Brings the schema up to date, under the write lock: two processes may open a new file at once.
+async fn migrate(writer: &SqlitePool, options: &SqliteOptions) -> Result<()> {
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| unusable(options, &error))?;
+    MIGRATIONS.run(&mut *transaction).await.map_err(|error| migration_error(options, error))?;
+    transaction.commit().await.map_err(|error| unusable(options, &error))
+}
+
 fn unusable(options: &SqliteOptions, error: &sqlx::Error) -> StoreError {
     let path = options.path.display();
     let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| i64::from_str(&code).ok());
     StoreError::Unusable(match code.map(|code| code & 0xff) {
+        Some(5 | 6) => return StoreError::Busy(format!("another process holds the database {path}")),
         Some(14) => format!("cannot open the database {path}: check that its folder is there and writable"),
         Some(8 | 3 | 23) => format!("the database {path} is not writable: check the owner of the file and its folder"),
         Some(26) => format!("{path} is not a SQLite database: name another file with --database"),

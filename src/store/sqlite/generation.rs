@@ -163,7 +163,8 @@ async fn propose(
     row: &SynonymRecord,
     generated: &[Term],
 ) -> Result<GenerationOutcome> {
-    let mut terms = terms::read(&mut *connection, row.id).await?;
+    let before = terms::read(&mut *connection, row.id).await?;
+    let mut terms = before.clone();
     terms.retain(|term| term.status != TermStatus::Proposed);
     let known: Vec<_> = terms.iter().map(|term| (term.section, term.key())).collect();
     let proposed: Vec<Term> = generated
@@ -173,6 +174,9 @@ async fn propose(
         .collect();
     let count = proposed.len();
     terms.extend(proposed);
+    if terms == before {
+        return Ok(GenerationOutcome::Proposed { synonym_id: row.id, terms: count });
+    }
     terms::write(&mut *connection, row.id, &row.tag_name, &terms).await?;
     let sections = terms::encode(&row.synonyms)?;
     let revision = terms::NewRevision {

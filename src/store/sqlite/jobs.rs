@@ -73,19 +73,12 @@ impl JobStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<LeasedJob>> {
         // Looking before locking: an idle worker does not compete for the write lock.
-        let now = now_ms();
-        let anything: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM job WHERE kind = ?1 AND state = 'queued' AND run_at <= ?2)
-                 OR EXISTS (SELECT 1 FROM job WHERE kind = ?1 AND state = 'running' AND lease_until <= ?2)",
-        )
-        .bind(kind.as_str())
-        .bind(now)
-        .fetch_one(&self.readers)
-        .await?;
-        if !anything {
+        if self.next_run_ms(kind).await?.is_none_or(|next| next > now_ms()) {
             return Ok(Vec::new());
         }
         let mut transaction = self.begin().await?;
+        // After the wait for the lock, which is no part of the lease.
+        let now = now_ms();
         self.reclaim_lapsed(&mut transaction, kind, now).await?;
         let claim = match order {
             ClaimOrder::Priority => claim_sql!("priority DESC, id"),
@@ -154,11 +147,11 @@ impl JobStore for SqliteStore {
                 if spent {
                     end(&mut transaction, lease.job_id, JobState::Dead, error).await?;
                 } else {
-                    requeue(&mut transaction, lease.job_id, error, *delay, 0).await?;
+                    requeue(&mut transaction, lease.job_id, error, now_ms().saturating_add(millis(*delay)), 0).await?;
                 }
             }
             Finish::Release { reason, delay } => {
-                requeue(&mut transaction, lease.job_id, reason, *delay, 1).await?;
+                requeue(&mut transaction, lease.job_id, reason, now_ms().saturating_add(millis(*delay)), 1).await?;
             }
         }
         self.commit(transaction).await
@@ -220,14 +213,7 @@ impl JobStore for SqliteStore {
     }
 
     async fn next_run_at(&self, kind: JobKind) -> Result<Option<Timestamp>> {
-        let next: Option<i64> = sqlx::query_scalar(
-            "SELECT MIN(CASE state WHEN 'queued' THEN run_at ELSE lease_until END) FROM job
-             WHERE kind = ? AND state IN ('queued', 'running')",
-        )
-        .bind(kind.as_str())
-        .fetch_one(&self.readers)
-        .await?;
-        next.map(timestamp).transpose()
+        self.next_run_ms(kind).await?.map(timestamp).transpose()
     }
 
     async fn retry_job(&self, id: i64) -> Result<Job> {
@@ -239,13 +225,7 @@ impl JobStore for SqliteStore {
                 job.state
             )));
         }
-        let twin: Option<i64> = sqlx::query_scalar(
-            "SELECT id FROM job WHERE state = 'queued' AND dedup_key = (SELECT dedup_key FROM job WHERE id = ?)",
-        )
-        .bind(id)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        if let Some(twin) = twin {
+        if let Some(twin) = queued_twin(&mut transaction, id).await? {
             return Err(StoreError::Conflict(format!("the same work is queued already as job {twin}")));
         }
         sqlx::query("UPDATE job SET state = 'queued', attempts = 0, run_at = ?1, updated_at = ?1 WHERE id = ?2")
@@ -296,6 +276,23 @@ impl std::str::FromStr for Before {
 }
 
 impl SqliteStore {
+    /// When something may be there to claim: the earliest queued job whose work nobody does, or the earliest lease
+    /// that may lapse. A queued job whose twin runs waits for that one's end.
+    async fn next_run_ms(&self, kind: JobKind) -> Result<Option<i64>> {
+        let next: Vec<i64> = sqlx::query_scalar(
+            "SELECT * FROM (
+                 SELECT run_at FROM job AS waiting WHERE kind = ?1 AND state = 'queued' AND NOT EXISTS (
+                     SELECT 1 FROM job WHERE dedup_key = waiting.dedup_key AND state = 'running')
+                 ORDER BY run_at LIMIT 1)
+             UNION ALL SELECT * FROM (
+                 SELECT lease_until FROM job WHERE kind = ?1 AND state = 'running' ORDER BY lease_until LIMIT 1)",
+        )
+        .bind(kind.as_str())
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(next.into_iter().min())
+    }
+
     async fn require_job(&self, connection: &mut SqliteConnection, id: i64) -> Result<Job> {
         let row = sqlx::query("SELECT * FROM job WHERE id = ?").bind(id).fetch_optional(connection).await?;
         let row = row.ok_or_else(|| StoreError::NotFound(format!("the job {id}")))?;
@@ -317,7 +314,7 @@ impl SqliteStore {
             if spent {
                 end(&mut *connection, id, JobState::Dead, reason).await?;
             } else {
-                requeue(&mut *connection, id, reason, Duration::ZERO, 0).await?;
+                requeue(&mut *connection, id, reason, now, 0).await?;
             }
         }
         Ok(())
@@ -325,26 +322,22 @@ impl SqliteStore {
 }
 
 /// Writes a job or joins the queued one of its kind; returns its number and whether it is new.
+///
+/// Joining never takes a wish back, and ends a wait (after a failed attempt) only when it is more urgent: a sender
+/// that repeats itself must not spend the attempts at once.
 pub(super) async fn enqueue(connection: &mut SqliteConnection, job: &NewJob) -> Result<(i64, bool)> {
-    let flag = |name: &str| job.payload.get(name).and_then(serde_json::Value::as_bool).unwrap_or_default();
     let joined: Option<i64> = sqlx::query_scalar(
-        "UPDATE job SET priority = MAX(priority, ?2), run_at = MIN(run_at, ?3),
-             payload = CASE WHEN ?4 THEN json_set(payload, '$.force', json('true')) ELSE payload END
+        "UPDATE job SET priority = MAX(priority, ?2), payload = json_patch(payload, ?4),
+             run_at = CASE WHEN ?2 > priority THEN MIN(run_at, ?3) ELSE run_at END
          WHERE dedup_key = ?1 AND state = 'queued' RETURNING id",
     )
     .bind(&job.dedup_key)
     .bind(job.priority.value())
     .bind(now_ms())
-    .bind(flag("force"))
+    .bind(wishes(&job.payload))
     .fetch_optional(&mut *connection)
     .await?;
     if let Some(id) = joined {
-        if flag("refresh") {
-            sqlx::query("UPDATE job SET payload = json_set(payload, '$.refresh', json('true')) WHERE id = ?")
-                .bind(id)
-                .execute(connection)
-                .await?;
-        }
         return Ok((id, false));
     }
     let id = sqlx::query_scalar(
@@ -359,6 +352,16 @@ pub(super) async fn enqueue(connection: &mut SqliteConnection, job: &NewJob) -> 
     .fetch_one(connection)
     .await?;
     Ok((id, true))
+}
+
+/// What a payload asks for beyond the plain work, as a patch for the payload of another job of the same work.
+fn wishes(payload: &serde_json::Value) -> String {
+    let wishes: serde_json::Map<String, serde_json::Value> = ["force", "refresh"]
+        .into_iter()
+        .filter(|wish| payload.get(wish).and_then(serde_json::Value::as_bool).unwrap_or_default())
+        .map(|wish| (wish.to_owned(), true.into()))
+        .collect();
+    serde_json::Value::Object(wishes).to_string()
 }
 
 /// Whether the lease still holds. Within a writing transaction the answer stays true until its end.
@@ -403,37 +406,45 @@ async fn end(connection: &mut SqliteConnection, id: i64, state: JobState, error:
     Ok(())
 }
 
-/// Queues a running job again, giving back `unspent` attempts; where the same work was queued meanwhile, that one
-/// does it.
-async fn requeue(
-    connection: &mut SqliteConnection,
-    id: i64,
-    reason: &str,
-    delay: Duration,
-    unspent: u32,
-) -> Result<()> {
-    let twin: Option<i64> = sqlx::query_scalar(
-        "SELECT id FROM job WHERE state = 'queued' AND dedup_key = (SELECT dedup_key FROM job WHERE id = ?)",
-    )
-    .bind(id)
-    .fetch_optional(&mut *connection)
-    .await?;
-    if let Some(twin) = twin {
+/// Queues a running job again for `run_at`, giving back `unspent` attempts; where the same work was queued meanwhile,
+/// that one does it, as urgently and as thoroughly as either was asked for.
+async fn requeue(connection: &mut SqliteConnection, id: i64, reason: &str, run_at: i64, unspent: u32) -> Result<()> {
+    let row = sqlx::query("SELECT kind, payload, priority, dedup_key FROM job WHERE id = ?")
+        .bind(id)
+        .fetch_one(&mut *connection)
+        .await?;
+    if let Some(twin) = queued_twin(&mut *connection, id).await? {
+        let job = NewJob {
+            kind: rows::word(&row, "kind")?,
+            payload: rows::json(row.try_get("payload")?)?,
+            priority: Priority::clamped(row.try_get("priority")?),
+            dedup_key: row.try_get("dedup_key")?,
+        };
+        enqueue(&mut *connection, &job).await?;
         return end(connection, id, JobState::Cancelled, &format!("job {twin} does the same; {reason}")).await;
     }
-    let now = now_ms();
     sqlx::query(
         "UPDATE job SET state = 'queued', last_error = ?, run_at = ?, attempts = MAX(attempts - ?, 0),
              lease_owner = NULL, lease_until = NULL, updated_at = ? WHERE id = ?",
     )
     .bind(reason)
-    .bind(now.saturating_add(millis(delay)))
+    .bind(run_at)
     .bind(unspent)
-    .bind(now)
+    .bind(now_ms())
     .bind(id)
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// The queued job that does the same work.
+async fn queued_twin(connection: &mut SqliteConnection, id: i64) -> Result<Option<i64>> {
+    Ok(sqlx::query_scalar(
+        "SELECT id FROM job WHERE state = 'queued' AND dedup_key = (SELECT dedup_key FROM job WHERE id = ?)",
+    )
+    .bind(id)
+    .fetch_optional(connection)
+    .await?)
 }
 
 fn millis(duration: Duration) -> i64 {

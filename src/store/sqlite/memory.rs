@@ -1,4 +1,5 @@
-//! What is held in memory of the database: the vectors of the active space and the vocabulary version.
+//! What is held in memory of the database: the vectors of the active space, the vocabulary version, and which words are
+//! frequent.
 
 use std::sync::{
     RwLock,
@@ -9,6 +10,7 @@ use sqlx::{Row, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 use super::{
+    frequency::Frequencies,
     rows::{parse, tag_type},
     vectors::{VectorIndex, decode},
 };
@@ -18,6 +20,7 @@ use crate::store::{Result, SETTING_EMBEDDING_SPACE};
 pub(super) struct Memory {
     version: AtomicI64,
     index: RwLock<Indexed>,
+    frequencies: RwLock<Frequencies>,
     /// One refresh at a time.
     refreshing: Mutex<()>,
 }
@@ -37,6 +40,7 @@ impl Memory {
             // Below every version, so that the first refresh loads.
             version: AtomicI64::new(-1),
             index: RwLock::default(),
+            frequencies: RwLock::default(),
             refreshing: Mutex::new(()),
         };
         memory.refresh(pool).await?;
@@ -51,6 +55,11 @@ impl Memory {
     /// Runs `read` over the vectors.
     pub(super) fn with_index<T>(&self, read: impl FnOnce(&Indexed) -> T) -> T {
         read(&self.index.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Runs `read` over the counts of frequent words.
+    pub(super) fn with_frequencies<T>(&self, read: impl FnOnce(&Frequencies) -> T) -> T {
+        read(&self.frequencies.read().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     /// Reads what has changed since the version at hand: the changed rows, or everything after a change of space or
@@ -71,11 +80,16 @@ impl Memory {
         if newest == known && same_space {
             return Ok(());
         }
-        if known < 0 || !same_space || known + 1 < oldest {
+        // A version below the one at hand: the file was replaced by a backup.
+        if known < 0 || !same_space || known + 1 < oldest || newest < known {
             let vectors = load_all(&mut snapshot, space.as_deref()).await?;
             *self.index.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Indexed { space, vectors };
         } else {
             self.apply_changes(&mut snapshot, known, space.as_deref()).await?;
+        }
+        if known < 0 || self.with_frequencies(|frequencies| frequencies.is_stale(newest)) {
+            let frequencies = Frequencies::load(&mut snapshot, newest).await?;
+            *self.frequencies.write().unwrap_or_else(std::sync::PoisonError::into_inner) = frequencies;
         }
         self.version.store(newest, Ordering::Release);
         Ok(())

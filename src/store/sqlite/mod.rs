@@ -6,6 +6,7 @@
 
 mod admin;
 mod connect;
+mod frequency;
 mod generation;
 mod jobs;
 mod memory;
@@ -18,7 +19,7 @@ mod transfer;
 mod vectors;
 mod webhooks;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::watch;
@@ -39,6 +40,18 @@ pub struct SqliteOptions {
     pub max_attempts: u32,
     /// Connections for reading.
     pub readers: u32,
+    /// How long a statement waits for another process's lock before it is [`StoreError::Busy`].
+    pub busy_timeout: Duration,
+    /// Largest size of the file in pages of 4 KiB; `None` leaves it to the disk. Beyond it a write is
+    /// [`StoreError::Full`].
+    pub max_pages: Option<u32>,
+}
+
+impl SqliteOptions {
+    /// A file with the defaults: five attempts, four readers, five seconds of waiting, as large as the disk allows.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), max_attempts: 5, readers: 4, busy_timeout: Duration::from_secs(5), max_pages: None }
+    }
 }
 
 /// The embedded backend.

@@ -31,7 +31,8 @@ pub(super) fn confidence(row: &SqliteRow) -> Result<Confidence> {
     Confidence::new(row.try_get("confidence")?).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+/// JSON in a column.
+pub(super) fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 

@@ -33,35 +33,49 @@ impl SearchStore for SqliteStore {
 
 impl SqliteStore {
     async fn recall_terms(&self, recall: &Recall<'_>) -> Result<Vec<MatchedTerm>> {
+        let (stems, trigrams) = self.memory.with_frequencies(|frequencies| {
+            (
+                stem_matches(frequencies.telling_stems(recall.stems)),
+                recall
+                    .fuzzy_key
+                    .map_or_else(|| "[]".to_owned(), |key| trigram_matches(&frequencies.telling_trigrams(key))),
+            )
+        });
         // Each way of matching keeps to the limit by itself, the best first, so that a frequent word cannot crowd out
-        // an exact key.
+        // an exact key. Ranks (bm25) would cost ten times as much: an index without details tokenises every match anew.
         let rows = sqlx::query(
-            "WITH candidate (id) AS (
-                 SELECT id FROM synonym_term WHERE term_key IN (SELECT value FROM json_each(?1))
+            "WITH
+             searchable (id, synonym_id, section, lang, term, term_key, stems, confidence) AS (
+                 SELECT t.id, t.synonym_id, t.section, t.lang, t.term, t.term_key, t.stems, t.confidence
+                 FROM synonym_term t CROSS JOIN mir_synonym s ON s.id = t.synonym_id
+                 WHERE t.status = 'active' AND s.is_active = 1 AND (?4 IS NULL OR s.tag_type = ?4)),
+             by_stem (id, weight) AS (
+                 SELECT f.rowid, SUM(q.value ->> 1) FROM json_each(?2) q CROSS JOIN term_stem f
+                 WHERE f.term_stem MATCH q.value ->> 0 GROUP BY f.rowid),
+             by_trigram (id, shared) AS (
+                 SELECT f.rowid, COUNT(*) FROM json_each(?3) q CROSS JOIN term_trigram f
+                 WHERE f.term_trigram MATCH q.value GROUP BY f.rowid),
+             candidate (id) AS (
+                 SELECT id FROM (
+                     SELECT id FROM searchable WHERE term_key IN (SELECT value FROM json_each(?1))
+                     ORDER BY section <> 'name', section = 'related_tags', id LIMIT ?5)
                  UNION
                  SELECT id FROM (
-                     SELECT t.id FROM term_stem f JOIN synonym_term t ON t.id = f.rowid
-                     JOIN mir_synonym s ON s.id = t.synonym_id
-                     WHERE f.stems MATCH ?2 AND t.status = 'active' AND s.is_active = 1
-                       AND (?4 IS NULL OR s.tag_type = ?4)
-                     ORDER BY f.rank LIMIT ?5)
+                     SELECT t.id FROM by_stem h CROSS JOIN searchable t ON t.id = h.id
+                     ORDER BY h.weight DESC, length(t.stems), t.id LIMIT ?5)
                  UNION
                  SELECT id FROM (
-                     SELECT t.id FROM term_trigram f JOIN synonym_term t ON t.id = f.rowid
-                     JOIN mir_synonym s ON s.id = t.synonym_id
-                     WHERE f.term_key MATCH ?3 AND t.status = 'active' AND s.is_active = 1
-                       AND (?4 IS NULL OR s.tag_type = ?4)
-                     ORDER BY f.rank LIMIT ?5)
-             )
+                     SELECT t.id FROM by_trigram h CROSS JOIN searchable t ON t.id = h.id
+                     ORDER BY h.shared DESC, abs(length(t.term_key) - ?6), t.id LIMIT ?5))
              SELECT t.synonym_id, t.section, t.lang, t.term, t.term_key, t.stems, t.confidence
-             FROM candidate c JOIN synonym_term t ON t.id = c.id JOIN mir_synonym s ON s.id = t.synonym_id
-             WHERE t.status = 'active' AND s.is_active = 1 AND (?4 IS NULL OR s.tag_type = ?4)",
+             FROM candidate c CROSS JOIN synonym_term t ON t.id = c.id ORDER BY t.id",
         )
         .bind(serde_json::json!(recall.keys).to_string())
-        .bind(any_of(recall.stems.iter().flatten().map(String::as_str)))
-        .bind(any_of(recall.fuzzy_key.map(trigrams).unwrap_or_default().iter().map(String::as_str)))
+        .bind(stems)
+        .bind(trigrams)
         .bind(recall.tag_type.map(TagType::as_str))
         .bind(i64::try_from(recall.term_limit).unwrap_or(i64::MAX))
+        .bind(recall.fuzzy_key.map(|key| i64::try_from(key.chars().count()).unwrap_or(i64::MAX)))
         .fetch_all(&self.readers)
         .await?;
         rows.iter()
@@ -80,18 +94,25 @@ impl SqliteStore {
     }
 }
 
-/// An FTS5 expression that any of the words meets, each quoted so that nothing in it is an operator
-/// (<https://www.sqlite.org/fts5.html#full_text_query_syntax>). Without words, an expression that nothing meets.
-fn any_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = words.map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect();
-    if quoted.is_empty() { "\"\"".to_owned() } else { quoted.join(" OR ") }
+/// Stems as FTS5 expressions with their weights, as JSON. A stem that the tokeniser would take apart is none of ours:
+/// it is in no term, and an index without details refuses phrases.
+fn stem_matches(stems: Vec<(&str, f64)>) -> String {
+    let is_token =
+        |stem: &str| !stem.is_empty() && stem.chars().all(|c| !c.is_ascii() || c.is_ascii_alphanumeric() || c == '#');
+    let matches: Vec<(String, f64)> =
+        stems.into_iter().filter(|(stem, _)| is_token(stem)).map(|(stem, weight)| (quoted(stem), weight)).collect();
+    serde_json::json!(matches).to_string()
 }
 
-/// The distinct runs of three characters of a key.
-fn trigrams(key: &str) -> Vec<String> {
-    let characters: Vec<char> = key.chars().collect();
-    let mut trigrams: Vec<String> = characters.windows(3).map(|window| window.iter().collect()).collect();
-    trigrams.sort_unstable();
-    trigrams.dedup();
-    trigrams
+/// Trigrams as FTS5 expressions, as JSON; a NUL would end the expression before its closing quote.
+fn trigram_matches(trigrams: &[String]) -> String {
+    let matches: Vec<String> =
+        trigrams.iter().filter(|trigram| !trigram.contains('\0')).map(|trigram| quoted(trigram)).collect();
+    serde_json::json!(matches).to_string()
+}
+
+/// A string of FTS5, in which nothing is an operator
+/// (<https://www.sqlite.org/fts5.html#full_text_query_syntax>).
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
 }

@@ -88,8 +88,16 @@ impl SynonymStore for SqliteStore {
                 tag.tag_type, tag.name, row.id
             )));
         }
-        let content =
-            Content { terms: &draft.terms, source: Source::Manual, confidence: draft.confidence, action: "created" };
+        let before = match tombstone(&mut transaction, tag.tag_type, tag.id).await? {
+            Some(row) => terms::read(&mut transaction, row.id).await?,
+            None => Vec::new(),
+        };
+        let content = Content {
+            terms: &terms::with_rejected(&before, &draft.terms),
+            source: Source::Manual,
+            confidence: draft.confidence,
+            action: "created",
+        };
         let id = terms::insert_row(&mut transaction, tag.tag_type, tag.id, &tag.name, &content).await?;
         jobs::enqueue(&mut transaction, &NewJob::embed(id, Priority::HIGH)).await?;
         let row = by_id(&mut transaction, id).await?;

@@ -90,6 +90,8 @@ impl TagStore for SqliteStore {
         for row in &rows {
             let tag = rows::tag(row)?;
             set_key(&mut transaction, &tag, &key(&tag.name)).await?;
+            // Plain SQL may have renamed it, too.
+            terms::rename(&mut transaction, tag.tag_type, tag.id, &tag.name).await?;
         }
         if rekey {
             rekey_terms(&mut transaction).await?;

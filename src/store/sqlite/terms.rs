@@ -61,34 +61,36 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// Writes a tag's new name into the terms of its rows, and has them embedded anew: the name is part of the text.
+/// Writes a tag's name into the terms of its rows unless it stands there, and has the active one embedded anew: the
+/// name is part of the text.
 pub(super) async fn rename(
     connection: &mut SqliteConnection,
     tag_type: TagType,
     tag_id: i64,
     name: &str,
 ) -> Result<()> {
-    sqlx::query(
-        "UPDATE synonym_term SET term = ?, term_key = ?, stems = ?
-         WHERE section = 'name' AND synonym_id IN (SELECT id FROM mir_synonym WHERE tag_type = ? AND tag_id = ?)",
+    let renamed: Vec<i64> = sqlx::query_scalar(
+        "UPDATE synonym_term SET term = ?1, term_key = ?2, stems = ?3
+         WHERE section = 'name' AND term <> ?1
+           AND synonym_id IN (SELECT id FROM mir_synonym WHERE tag_type = ?4 AND tag_id = ?5) RETURNING synonym_id",
     )
     .bind(name)
     .bind(key(name))
     .bind(stems(name))
     .bind(tag_type.as_str())
     .bind(tag_id)
-    .execute(&mut *connection)
+    .fetch_all(&mut *connection)
     .await?;
-    let renamed: Option<i64> = sqlx::query_scalar(
-        "UPDATE mir_synonym SET embedding = NULL, embedding_space = NULL
-         WHERE tag_type = ? AND tag_id = ? AND is_active = 1 RETURNING id",
-    )
-    .bind(tag_type.as_str())
-    .bind(tag_id)
-    .fetch_optional(&mut *connection)
-    .await?;
-    if let Some(synonym_id) = renamed {
-        jobs::enqueue(connection, &NewJob::embed(synonym_id, Priority::LOW)).await?;
+    for synonym_id in renamed {
+        let is_active: bool = sqlx::query_scalar(
+            "UPDATE mir_synonym SET embedding = NULL, embedding_space = NULL WHERE id = ? RETURNING is_active",
+        )
+        .bind(synonym_id)
+        .fetch_one(&mut *connection)
+        .await?;
+        if is_active {
+            jobs::enqueue(&mut *connection, &NewJob::embed(synonym_id, Priority::LOW)).await?;
+        }
     }
     Ok(())
 }
@@ -120,6 +122,13 @@ pub(super) fn replaced_by_person(before: &[Term], terms: &[Term]) -> Vec<Term> {
         .filter(|term| !kept.contains(&term.key()) && seen.insert((term.section, term.lang, term.key())))
         .map(|term| Term { status: TermStatus::Rejected, ..term.clone() });
     terms.iter().cloned().chain(rejected).collect()
+}
+
+/// `terms`, and of `before` the rejected ones whose key `terms` does not bring back: what a person took out stays out.
+pub(super) fn with_rejected(before: &[Term], terms: &[Term]) -> Vec<Term> {
+    let brought: HashSet<String> = terms.iter().map(Term::key).collect();
+    let rejected = before.iter().filter(|term| term.status == TermStatus::Rejected && !brought.contains(&term.key()));
+    terms.iter().chain(rejected).cloned().collect()
 }
 
 /// A new row, or new content of a row.

@@ -7,7 +7,7 @@ use super::{
     terms::{self, Content},
 };
 use crate::{
-    domain::{NewJob, Priority, Source, Tag, TagName, TagType},
+    domain::{NewJob, Priority, Section, Source, Tag, TagName, TagType, Term},
     store::{ExportRow, ExportSynonyms, ImportOutcome, Listing, Page, Result, StoreError, types::TagCursor},
 };
 
@@ -70,11 +70,21 @@ async fn import_row(connection: &mut SqliteConnection, row: &ExportRow, replace:
     let Some(import) = &row.synonyms else {
         return Ok(if new_tag { ImportOutcome::Created } else { ImportOutcome::Unchanged });
     };
-    let content =
-        Content { terms: &import.terms, source: import.source, confidence: import.confidence, action: "imported" };
     let current = match synonyms::active(&mut *connection, tag.tag_type, tag.id).await? {
         Some(row) => Some(row),
         None => synonyms::tombstone(&mut *connection, tag.tag_type, tag.id).await?,
+    };
+    let before = match &current {
+        Some(current) => terms::read(&mut *connection, current.id).await?,
+        None => Vec::new(),
+    };
+    // The name's term is the store's own.
+    let given: Vec<Term> = import.terms.iter().filter(|term| term.section != Section::Name).cloned().collect();
+    let content = Content {
+        terms: &terms::with_rejected(&before, &given),
+        source: import.source,
+        confidence: import.confidence,
+        action: "imported",
     };
     let (id, outcome) = match current {
         None => {
@@ -85,7 +95,7 @@ async fn import_row(connection: &mut SqliteConnection, row: &ExportRow, replace:
             let same = current.source == import.source
                 && current.confidence == import.confidence
                 && current.is_active == import.is_active
-                && terms::read(&mut *connection, current.id).await? == import.terms;
+                && before == content.terms;
             if same {
                 return Ok(ImportOutcome::Unchanged);
             }

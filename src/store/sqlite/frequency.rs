@@ -1,0 +1,123 @@
+//! Which stems and trigrams are frequent: recall starts from the rare ones, for a frequent one ("rock", `ing`) costs
+//! most and tells least.
+//!
+//! The counts are read now and then and may be stale: they decide what is looked up, never what a match is worth.
+
+use std::collections::HashMap;
+
+use sqlx::SqliteConnection;
+
+use crate::store::Result;
+
+/// Up to so many terms a stem or trigram counts as rare and is not held here.
+const RARE: u32 = 32;
+
+/// Most terms that are looked at for the stems of a query, beyond its rarest word.
+const STEM_BUDGET: u32 = 1_000;
+
+/// Changes of the vocabulary after which the counts are read again, at least.
+const STALE_AFTER: i64 = 500;
+
+/// How many terms each frequent stem and trigram stands in.
+#[derive(Debug, Default)]
+pub(super) struct Frequencies {
+    /// The vocabulary version they were read at.
+    version: i64,
+    stems: HashMap<String, u32>,
+    trigrams: HashMap<String, u32>,
+}
+
+impl Frequencies {
+    pub(super) async fn load(connection: &mut SqliteConnection, version: i64) -> Result<Self> {
+        let stems: Vec<(String, u32)> = sqlx::query_as("SELECT term, doc FROM term_stem_frequency WHERE doc > ?")
+            .bind(RARE)
+            .fetch_all(&mut *connection)
+            .await?;
+        let trigrams: Vec<(String, u32)> = sqlx::query_as("SELECT term, doc FROM term_trigram_frequency WHERE doc > ?")
+            .bind(RARE)
+            .fetch_all(&mut *connection)
+            .await?;
+        Ok(Self { version, stems: stems.into_iter().collect(), trigrams: trigrams.into_iter().collect() })
+    }
+
+    /// Whether so much has changed since that they should be read again: the larger the vocabulary, the less often.
+    pub(super) const fn is_stale(&self, version: i64) -> bool {
+        version < self.version || version - self.version > STALE_AFTER + self.version / 4
+    }
+
+    /// The stems to look up, each with its weight (rarer weighs more): those of the rarest word, and of further
+    /// words as long as they are not too frequent together.
+    pub(super) fn telling_stems<'a>(&self, words: &'a [Vec<String>]) -> Vec<(&'a str, f64)> {
+        let count = |stem: &String| self.stems.get(stem).copied().unwrap_or(RARE);
+        let mut words: Vec<(u32, &[String])> =
+            words.iter().map(|stems| (stems.iter().map(count).sum(), stems.as_slice())).collect();
+        words.sort_by_key(|(count, _)| *count);
+        let mut telling = Vec::new();
+        let mut spent = 0;
+        for (frequency, stems) in words {
+            if spent > 0 && spent + frequency > STEM_BUDGET {
+                break;
+            }
+            spent += frequency;
+            telling.extend(stems.iter().map(|stem| (stem.as_str(), 1.0 / f64::from(count(stem)))));
+        }
+        telling
+    }
+
+    /// The rarest trigrams of a key: so many that a key which differs by its allowed typing errors has at least one.
+    ///
+    /// An error changes at most three trigrams (a swap of neighbours four). Of any `n` trigrams of which `m` may be
+    /// missing, each `m + 1` have one that is not: the prefix filter of set similarity joins (Chaudhuri et al., 2006,
+    /// "A primitive operator for similarity joins in data cleaning").
+    pub(super) fn telling_trigrams(&self, key: &str) -> Vec<String> {
+        let characters: Vec<char> = key.chars().collect();
+        let mut trigrams: Vec<String> = characters.windows(3).map(|window| window.iter().collect()).collect();
+        trigrams.sort_by_cached_key(|trigram| (self.trigrams.get(trigram).copied().unwrap_or(RARE), trigram.clone()));
+        trigrams.dedup();
+        trigrams.truncate(3 * allowed_errors(characters.len()) + 1);
+        trigrams
+    }
+}
+
+/// How many typing errors a key of this length may have and still be found, at least.
+const fn allowed_errors(length: usize) -> usize {
+    match length {
+        0..=4 => 1,
+        5..=11 => 2,
+        _ => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frequencies() -> Frequencies {
+        let counted = |pairs: &[(&str, u32)]| pairs.iter().map(|(word, n)| ((*word).to_owned(), *n)).collect();
+        Frequencies {
+            version: 0,
+            stems: counted(&[("rock", 2_500), ("progress", 90)]),
+            trigrams: counted(&[("roc", 2_000), ("ock", 2_100)]),
+        }
+    }
+
+    fn words(words: &[&str]) -> Vec<Vec<String>> {
+        words.iter().map(|word| vec![(*word).to_owned()]).collect()
+    }
+
+    #[test]
+    fn a_frequent_word_is_left_aside_beside_a_rare_one_but_not_alone() {
+        let (both, alone) = (words(&["rock", "progress"]), words(&["rock"]));
+        let stems = |telling: Vec<(&str, f64)>| telling.iter().map(|(stem, _)| (*stem).to_owned()).collect::<Vec<_>>();
+        assert_eq!(stems(frequencies().telling_stems(&both)), ["progress"]);
+        assert_eq!(stems(frequencies().telling_stems(&alone)), ["rock"]);
+        assert!(frequencies().telling_stems(&[]).is_empty());
+    }
+
+    #[test]
+    fn the_rarest_trigrams_come_first_and_are_few() {
+        assert_eq!(frequencies().telling_trigrams("hrock"), ["hro", "roc", "ock"]);
+        assert_eq!(frequencies().telling_trigrams(&"abcdefghijklmnop".repeat(3)).len(), 10);
+        assert!(frequencies().telling_trigrams("ab").is_empty());
+    }
+}

@@ -1,0 +1,51 @@
+//! What every storage backend does, as behaviour: one suite over `Arc<dyn Store>`, run once per backend.
+//!
+//! A second backend plugs in with one more [`backend::Backend`] and one more line in [`contract!`]. What only SQLite has
+//! (pragmas, plans, syncs, the file) is in the `sqlite_*` modules, in the same binary.
+//!
+//! How we know that every statement is executed: `every_statement_is_executed` in `sqlite_statements.rs` drives every
+//! method of every trait once, in each of its branches that hold SQL, and compares the statements that SQLite ran with
+//! the literals found in `src/store/sqlite/*.rs`.
+
+/// Declares contract tests: each is written once and run on a fresh database of every backend.
+macro_rules! contract {
+    ($($(#[$meta:meta])* async fn $name:ident($db:ident) $body:block)*) => {
+        $($(#[$meta])* async fn $name($db: crate::backend::Db) $body)*
+
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::backend::sqlite().await).await;
+            })*
+        }
+    };
+}
+
+#[path = "store_contract/admin.rs"]
+mod admin;
+#[path = "store_contract/backend.rs"]
+mod backend;
+#[path = "store_contract/generations.rs"]
+mod generations;
+#[path = "store_contract/invariants.rs"]
+mod invariants;
+#[path = "store_contract/jobs.rs"]
+mod jobs;
+#[path = "store_contract/other_handles.rs"]
+mod other_handles;
+#[path = "store_contract/search.rs"]
+mod search;
+#[path = "store_contract/sqlite_durability.rs"]
+mod sqlite_durability;
+#[path = "store_contract/sqlite_file.rs"]
+mod sqlite_file;
+#[path = "store_contract/sqlite_statements.rs"]
+mod sqlite_statements;
+#[path = "store_contract/synonyms.rs"]
+mod synonyms;
+#[path = "store_contract/tags.rs"]
+mod tags;
+#[path = "store_contract/transfer.rs"]
+mod transfer;
+#[path = "store_contract/webhooks.rs"]
+mod webhooks;
