@@ -68,7 +68,7 @@ pub(super) async fn open(options: &SqliteOptions) -> Result<(SqlitePool, SqliteP
 /// Brings the schema up to date, under the write lock: two processes may open a new file at once.
 async fn migrate(writer: &SqlitePool, options: &SqliteOptions) -> Result<()> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| unusable(options, &error))?;
-    MIGRATIONS.run(&mut *transaction).await.map_err(|error| migration_error(options, error))?;
+    MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(|error| migration_error(options, error))?;
     transaction.commit().await.map_err(|error| unusable(options, &error))
 }
 
@@ -139,5 +139,46 @@ impl SqliteStore {
             }
         });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_connection_syncs_each_commit_to_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteOptions { readers: 3, ..SqliteOptions::new(folder.path().join("a.db")) };
+        let (writer, readers) = open(&options).await.unwrap();
+        let mut connections = vec![writer.acquire().await.unwrap()];
+        for _ in 0..3 {
+            connections.push(readers.acquire().await.unwrap());
+        }
+        for connection in &mut connections {
+            for (pragma, expected) in
+                [("PRAGMA synchronous", "2"), ("PRAGMA journal_mode", "wal"), ("PRAGMA foreign_keys", "1")]
+            {
+                let value: String = sqlx::query(pragma)
+                    .try_map(|row: sqlx::sqlite::SqliteRow| {
+                        row.try_get_unchecked::<String, _>(0)
+                            .or_else(|_| Ok(row.try_get_unchecked::<i64, _>(0)?.to_string()))
+                    })
+                    .fetch_one(&mut **connection)
+                    .await
+                    .unwrap();
+                assert_eq!(value, expected, "{pragma}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn readers_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_writer, readers) = open(&SqliteOptions::new(folder.path().join("a.db"))).await.unwrap();
+        let error = sqlx::query("INSERT INTO setting VALUES ('a', 'b')").execute(&readers).await.unwrap_err();
+        assert!(matches!(StoreError::from(error), StoreError::Unusable(_)));
     }
 }

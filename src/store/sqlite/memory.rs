@@ -67,9 +67,13 @@ impl Memory {
     pub(super) async fn refresh(&self, pool: &SqlitePool) -> Result<()> {
         let _one_at_a_time = self.refreshing.lock().await;
         let mut snapshot = pool.begin().await?;
-        let bounds = sqlx::query("SELECT COALESCE(MIN(seq), 0), COALESCE(MAX(seq), 0) FROM vocabulary_change")
-            .fetch_one(&mut *snapshot)
-            .await?;
+        let bounds = sqlx::query(
+            // Apart: both in one SELECT would read every entry.
+            "SELECT COALESCE((SELECT MIN(seq) FROM vocabulary_change), 0),
+                    COALESCE((SELECT MAX(seq) FROM vocabulary_change), 0)",
+        )
+        .fetch_one(&mut *snapshot)
+        .await?;
         let (oldest, newest): (i64, i64) = (bounds.try_get(0)?, bounds.try_get(1)?);
         let space: Option<String> = sqlx::query_scalar("SELECT value FROM setting WHERE key = ?")
             .bind(SETTING_EMBEDDING_SPACE)

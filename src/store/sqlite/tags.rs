@@ -41,7 +41,8 @@ impl TagStore for SqliteStore {
         let rows = sqlx::query(
             "SELECT t.*, s.id IS NOT NULL AS has_synonyms FROM tag t
              LEFT JOIN mir_synonym s ON s.tag_type = t.tag_type AND s.tag_id = t.id AND s.is_active = 1
-             WHERE (t.tag_type, t.id) > (?, ?) AND (?3 IS NULL OR t.tag_type = ?3)
+             WHERE t.id > CASE WHEN t.tag_type = ?1 THEN ?2 WHEN t.tag_type > ?1 THEN 0 ELSE 9223372036854775807 END
+               AND (?3 IS NULL OR t.tag_type = ?3)
                AND (?4 IS NULL OR (s.id IS NOT NULL) = ?4)
              ORDER BY t.tag_type, t.id LIMIT ?5",
         )
@@ -77,9 +78,13 @@ impl TagStore for SqliteStore {
     async fn fill_missing_keys(&self) -> Result<u64> {
         let stored = crate::store::AdminStore::setting(self, SETTING_NORMALISER).await?;
         let rekey = stored.as_deref() != Some(&NORMALISER_VERSION.to_string());
-        let missing: i64 =
-            sqlx::query_scalar("SELECT COUNT(*) FROM tag WHERE name_key IS NULL").fetch_one(&self.readers).await?;
-        if missing == 0 && !rekey {
+        let missing: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM genre_tag WHERE name_key IS NULL)
+                 OR EXISTS (SELECT 1 FROM mood_tag WHERE name_key IS NULL)",
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        if !missing && !rekey {
             return Ok(0);
         }
         let mut transaction = self.begin().await?;

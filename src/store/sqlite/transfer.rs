@@ -33,7 +33,8 @@ impl SqliteStore {
              LEFT JOIN mir_synonym s ON s.id = (
                  SELECT id FROM mir_synonym WHERE tag_type = t.tag_type AND tag_id = t.id
                  ORDER BY is_active DESC, id DESC LIMIT 1)
-             WHERE (t.tag_type, t.id) > (?, ?) ORDER BY t.tag_type, t.id LIMIT ?",
+             WHERE t.id > CASE WHEN t.tag_type = ?1 THEN ?2 WHEN t.tag_type > ?1 THEN 0 ELSE 9223372036854775807 END
+             ORDER BY t.tag_type, t.id LIMIT ?3",
         )
         .bind(after.tag_type)
         .bind(after.id)
