@@ -1,5 +1,6 @@
 //! What integration tests share.
-#![allow(dead_code, reason = "every test binary includes all of it and uses its own part")]
+#![allow(dead_code, unused_imports, reason = "every test binary includes all of it and uses its own part")]
 
+pub mod binary;
 pub mod fake_ollama;
 pub mod server;
