@@ -2,9 +2,13 @@
 //!
 //! The modules, from the inside out: [`domain`] (words and rules, no I/O); [`store`] (tags, synonyms and the job
 //! queue in SQLite); [`ollama`] (a thin HTTP client); [`generate`] and [`embed`] (what writes and what embeds
-//! synonyms); [`search`] (recall, fusion, explanation); [`jobs`] (the background worker).
+//! synonyms); [`search`] (recall, fusion, explanation); [`jobs`] (the background worker);
+//! [`http`] and [`cli`] (how it is reached); [`config`], [`telemetry`] and [`app`] (settings and wiring).
 //! `docs/ARCHITECTURE.md` walks one tag and one query through them.
 
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod embed;
 pub mod generate;
@@ -13,3 +17,4 @@ pub mod jobs;
 pub mod ollama;
 pub mod search;
 pub mod store;
+pub mod telemetry;

@@ -229,6 +229,9 @@ pub trait AdminStore: Send + Sync {
     /// Where the data lives, for messages: never with a password.
     fn describe(&self) -> String;
 
+    /// The schema version of the database: the number of its last migration.
+    async fn schema_version(&self) -> Result<i64>;
+
     /// Finishes writes and closes connections.
     async fn close(&self);
 }

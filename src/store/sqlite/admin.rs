@@ -100,6 +100,12 @@ impl AdminStore for SqliteStore {
         format!("sqlite:{}", self.options.path.display())
     }
 
+    async fn schema_version(&self) -> Result<i64> {
+        Ok(sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations WHERE success")
+            .fetch_one(&self.readers)
+            .await?)
+    }
+
     async fn close(&self) {
         self.watcher.cancel();
         self.readers.close().await;

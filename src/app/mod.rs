@@ -1,0 +1,127 @@
+//! Wiring: settings become the parts of a running program. The only place that names a backend.
+
+mod error;
+mod providers;
+mod server;
+mod status;
+mod upkeep;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use crate::{
+    config::{Database, Settings},
+    embed::EmbedService,
+    generate::Generator,
+    jobs::{Events, Runner, RunnerSettings},
+    ollama::OllamaClient,
+    search::{SearchSettings, Searcher},
+    store::{
+        Store,
+        sqlite::{SqliteOptions, SqliteStore},
+    },
+};
+
+pub use error::AppError;
+pub use providers::{ChosenGenerator, ollama_client};
+pub use server::{ServeOptions, Server, Shutdown, serve, work};
+
+/// How long closing the database may take before it is left to its own recovery.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The parts that every command that touches the database shares.
+pub struct App {
+    /// As settled at the start.
+    pub settings: Settings,
+    /// Tags, synonyms, jobs.
+    pub store: Arc<dyn Store>,
+    /// The embedder of this database.
+    pub embedder: Arc<EmbedService>,
+    /// The client of Ollama; nothing is sent unless something asks for it.
+    pub ollama: OllamaClient,
+    /// What happens within this process.
+    pub events: Events,
+}
+
+impl App {
+    /// Opens the database (creating it, and its folder, when new) and attaches the embedder.
+    ///
+    /// # Errors
+    /// [`AppError`] names what cannot be used and what to do.
+    pub async fn open(settings: Settings) -> Result<Self, AppError> {
+        let store = open_store(&settings).await?;
+        let ollama = ollama_client(&settings)?;
+        let embedder = providers::embedder(&settings, &store, &ollama).await?;
+        Ok(Self { settings, store, embedder, ollama, events: Events::default() })
+    }
+
+    /// Answers searches over this database.
+    pub fn searcher(&self) -> Arc<Searcher> {
+        let settings = SearchSettings {
+            embed_deadline: self.settings.embed.query_deadline,
+            cache_ttl: self.settings.cache.ttl,
+            cache_bytes: self.settings.cache.max_bytes,
+        };
+        Arc::new(Searcher::new(Arc::clone(&self.store), Arc::clone(&self.embedder), settings))
+    }
+
+    /// The generator of this start, and why it is this one.
+    ///
+    /// # Errors
+    /// [`AppError`] when the prompt file cannot be used.
+    pub async fn generator(&self) -> Result<ChosenGenerator, AppError> {
+        providers::generator(&self.settings, &self.ollama).await
+    }
+
+    /// A worker over this database.
+    pub fn runner(&self, generator: Arc<dyn Generator>) -> Runner {
+        let settings = RunnerSettings {
+            lease: self.settings.jobs.lease,
+            retry_base: self.settings.jobs.retry_base,
+            embed_batch: self.settings.embed.batch,
+        };
+        let (store, embedder) = (Arc::clone(&self.store), Arc::clone(&self.embedder));
+        Runner::new(store, generator, embedder, self.events.clone(), settings)
+    }
+
+    /// Finishes writes and closes the database.
+    pub async fn close(&self) {
+        if tokio::time::timeout(CLOSE_TIMEOUT, self.store.close()).await.is_err() {
+            tracing::warn!("the database was not closed in time; it recovers at the next start");
+        }
+    }
+}
+
+/// Opens the configured database.
+///
+/// # Errors
+/// [`AppError`] names the folder or file and what to do.
+pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, AppError> {
+    match &settings.database {
+        Database::Sqlite(path) => {
+            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                create_folder(folder)?;
+            }
+            let max_attempts = settings.jobs.max_attempts;
+            let options = SqliteOptions { max_attempts, ..SqliteOptions::new(path) };
+            Ok(Arc::new(SqliteStore::open(options).await?))
+        }
+    }
+}
+
+/// Creates a folder for data, readable by its owner alone, with those above it.
+///
+/// # Errors
+/// [`AppError`] names the folder and what to do.
+pub fn create_folder(folder: &Path) -> Result<(), AppError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|error| {
+        AppError::Start(format!(
+            "cannot create the data folder {}: {error}\n\
+             Create it for this user, or choose another place with --database sqlite:PATH or MUSONYM_DATABASE_URL.",
+            folder.display()
+        ))
+    })
+}

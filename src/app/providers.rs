@@ -1,0 +1,121 @@
+//! Which generator and which embedder serve, and why.
+
+use std::{sync::Arc, time::Duration};
+
+use secrecy::ExposeSecret;
+
+use super::AppError;
+use crate::{
+    config::{ConfigError, EmbedProvider, GenerateProvider, Settings},
+    embed::{EmbedService, Embedder, OllamaEmbedder},
+    generate::{Generator, LexiconGenerator, OllamaGenerator, PromptTemplate},
+    ollama::{OllamaClient, OllamaTimeouts},
+    store::{SETTING_EMBEDDING_SPACE, Store},
+};
+
+/// What the names of embedding spaces made through Ollama begin with.
+const OLLAMA_SPACE: &str = "ollama:";
+
+/// A generator, and why it is this one.
+pub struct ChosenGenerator {
+    /// Writes synonyms.
+    pub generator: Arc<dyn Generator>,
+    /// Whether it needs Ollama.
+    pub uses_ollama: bool,
+    /// A sentence that says why it was chosen, and what would change it.
+    pub reason: String,
+}
+
+/// A client of the configured Ollama. Nothing is sent.
+///
+/// # Errors
+/// [`AppError::Config`] when no client can be made for that address.
+pub fn ollama_client(settings: &Settings) -> Result<OllamaClient, AppError> {
+    let timeouts = OllamaTimeouts {
+        connect: settings.ollama.connect_timeout,
+        generate: settings.generate.timeout,
+        embed_base: settings.embed.timeout,
+        ..OllamaTimeouts::default()
+    };
+    OllamaClient::new(settings.ollama.host.expose_secret(), timeouts)
+        .map_err(|error| ConfigError::new(format!("ollama.host cannot be used: {error}")).into())
+}
+
+/// The generator that the settings ask for; with `auto`, Ollama when it answers with the model present.
+pub(super) async fn generator(settings: &Settings, ollama: &OllamaClient) -> Result<ChosenGenerator, AppError> {
+    // Read whichever generator serves: a bad prompt file shows at the start, not at the next one with Ollama.
+    let prompt = prompt(settings)?;
+    let model = &settings.generate.model;
+    let (uses_ollama, reason) = match settings.generate.provider {
+        GenerateProvider::Ollama => (true, "generate.provider is ollama".to_owned()),
+        GenerateProvider::Lexicon => (false, "generate.provider is lexicon".to_owned()),
+        GenerateProvider::Auto => match ollama.find_model(model).await {
+            Ok(Some(_)) => (true, format!("Ollama answers at {} and has the model {model}", ollama.url())),
+            Ok(None) => (
+                false,
+                format!(
+                    "Ollama at {} does not have the model {model}; `ollama pull {model}` and a restart change that",
+                    ollama.url()
+                ),
+            ),
+            Err(error) => (false, format!("{error}; a restart looks again")),
+        },
+    };
+    let generator: Arc<dyn Generator> = if uses_ollama {
+        Arc::new(OllamaGenerator::new(ollama.clone(), model.clone(), prompt, settings.generate.options.clone()))
+    } else {
+        Arc::new(LexiconGenerator)
+    };
+    tracing::info!(generator = %generator.describe(), reason, "synonyms are written by {}", generator.describe());
+    Ok(ChosenGenerator { generator, uses_ollama, reason })
+}
+
+fn prompt(settings: &Settings) -> Result<PromptTemplate, AppError> {
+    let Some(path) = &settings.generate.prompt_file else {
+        return Ok(PromptTemplate::default());
+    };
+    let refused = |problem: String| {
+        AppError::Config(ConfigError::new(format!("generate.prompt_file: the file {} {problem}", path.display())))
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| refused(format!("cannot be read ({error}); leave the key empty for the built-in prompt")))?;
+    PromptTemplate::parse(&text).map_err(|error| refused(format!("is no prompt: {error}")))
+}
+
+/// The embedder of this database. With `auto` it is the one that the database was embedded with, else Ollama, which is
+/// attached even while it does not answer: jobs wait for it, searches say that they run without it.
+pub(super) async fn embedder(
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    ollama: &OllamaClient,
+) -> Result<Arc<EmbedService>, AppError> {
+    let recorded = store.setting(SETTING_EMBEDDING_SPACE).await?;
+    let attach = match (settings.embed.provider, recorded.as_deref()) {
+        (EmbedProvider::Ollama, _) | (EmbedProvider::Auto, None) => true,
+        (EmbedProvider::Auto, Some(space)) => space.starts_with(OLLAMA_SPACE),
+    };
+    if !attach {
+        tracing::warn!(
+            embedding.space = recorded,
+            "the vectors in the database are of an embedder that this build lacks; search runs by words alone until \
+             `musonym reembed` with embed.provider = \"ollama\""
+        );
+        return Ok(Arc::new(EmbedService::new(Arc::clone(store), None)));
+    }
+    let embedder: Arc<dyn Embedder> =
+        Arc::new(OllamaEmbedder::new(Arc::new(ollama.clone()), &settings.embed.model, settings.embed.keep_alive));
+    Ok(Arc::new(EmbedService::new(Arc::clone(store), Some(embedder))))
+}
+
+/// How long a look at Ollama may take where somebody waits for the answer.
+pub(super) const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Why a model of Ollama cannot be used now; `None` when it can.
+pub(super) async fn model_problem(ollama: &OllamaClient, model: &str) -> Option<String> {
+    match tokio::time::timeout(LOOK_TIMEOUT, ollama.find_model(model)).await {
+        Ok(Ok(Some(_))) => None,
+        Ok(Ok(None)) => Some(format!("Ollama does not have the model {model}: run `ollama pull {model}`")),
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some(format!("Ollama at {} did not answer within {} s", ollama.url(), LOOK_TIMEOUT.as_secs())),
+    }
+}

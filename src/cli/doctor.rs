@@ -1,0 +1,226 @@
+//! `musonym doctor`: what is there, what is missing, and the commands that help.
+
+use std::collections::HashMap;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    OutputArgs,
+    error::CliError,
+    output::{Output, say},
+    progress::bytes_bar,
+    render::printable,
+};
+use crate::{
+    app::{App, ollama_client},
+    config::{Database, EmbedProvider, GenerateProvider, Settings},
+    ollama::{OllamaClient, OllamaError},
+};
+
+/// Tell what works, what is missing, and which command helps.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  musonym doctor
+  musonym doctor --pull                   fetch the missing models into Ollama
+  musonym doctor --json | jq '.[] | select(.state != \"ok\")'
+
+Ends with 1 only when something that is required does not work.")]
+pub(super) struct DoctorArgs {
+    /// Fetch the missing models
+    #[arg(long)]
+    pull: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// How a part does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// It works.
+    Ok,
+    /// It is not there, and things go on without.
+    Missing,
+    /// It does not work and has to.
+    Broken,
+}
+
+/// One line of the report.
+#[derive(Debug, Serialize)]
+struct Check {
+    part: &'static str,
+    state: State,
+    detail: String,
+    /// The command that helps.
+    mend: Option<String>,
+}
+
+impl Check {
+    fn ok(part: &'static str, detail: impl Into<String>) -> Self {
+        Self { part, state: State::Ok, detail: detail.into(), mend: None }
+    }
+
+    fn not_ok(part: &'static str, required: bool, detail: impl Into<String>, mend: Option<String>) -> Self {
+        let state = if required { State::Broken } else { State::Missing };
+        Self { part, state, detail: detail.into(), mend }
+    }
+}
+
+pub(super) async fn run(args: DoctorArgs, settings: Settings) -> Result<(), CliError> {
+    let ollama = ollama_client(&settings)?;
+    if args.pull {
+        pull_missing(&ollama, &settings).await?;
+    }
+    let mut checks = vec![config(&settings)];
+    checks.extend(models(&ollama, &settings).await);
+    checks.extend(database(settings).await);
+    let mut output = Output::new();
+    for check in &checks {
+        if args.output.json {
+            output.json(check)?;
+            continue;
+        }
+        let state = match check.state {
+            State::Ok => "ok",
+            State::Missing => "missing",
+            State::Broken => "BROKEN",
+        };
+        output.line(format_args!("{:<10} {state:<8} {}", check.part, printable(&check.detail, 400)))?;
+        if let Some(mend) = &check.mend {
+            output.line(format_args!("{:<19} → {mend}", ""))?;
+        }
+    }
+    output.flush()?;
+    if checks.iter().any(|check| check.state == State::Broken) { Err(CliError::Reported) } else { Ok(()) }
+}
+
+fn config(settings: &Settings) -> Check {
+    match &settings.file {
+        Some(file) => Check::ok("config", file.display().to_string()),
+        None => Check::ok("config", "no file: environment and defaults (config.example.toml lists the settings)"),
+    }
+}
+
+/// The models in use: what each is for, its name, and whether nothing goes without it.
+fn wanted(settings: &Settings) -> Vec<(&'static str, String, bool)> {
+    let mut wanted = Vec::new();
+    if settings.generate.provider != GenerateProvider::Lexicon {
+        let required = settings.generate.provider == GenerateProvider::Ollama;
+        wanted.push(("writes synonyms", settings.generate.model.clone(), required));
+    }
+    wanted.push(("makes vectors", settings.embed.model.clone(), settings.embed.provider == EmbedProvider::Ollama));
+    wanted
+}
+
+async fn models(ollama: &OllamaClient, settings: &Settings) -> Vec<Check> {
+    let wanted = wanted(settings);
+    let version = match ollama.version().await {
+        Ok(version) => version,
+        Err(error) => {
+            let required = wanted.iter().any(|(_, _, required)| *required);
+            let mend = matches!(error, OllamaError::Unreachable { .. })
+                .then(|| "start Ollama (https://ollama.com/download), or set OLLAMA_HOST to where it runs".to_owned());
+            let models = wanted.into_iter().map(|(purpose, model, _)| {
+                let mend = Some(format!("ollama pull {model}"));
+                Check::not_ok("model", false, format!("{model} ({purpose}): not known without Ollama"), mend)
+            });
+            let mut checks = vec![Check::not_ok("ollama", required, error.to_string(), mend)];
+            checks.extend(models);
+            return checks;
+        }
+    };
+    let mut checks = vec![Check::ok("ollama", format!("{}, version {version}", ollama.url()))];
+    for (purpose, model, required) in wanted {
+        checks.push(match ollama.find_model(&model).await {
+            Ok(Some(found)) => {
+                let size = found.parameter_size.map(|size| format!(", {size} parameters")).unwrap_or_default();
+                Check::ok("model", format!("{} ({purpose}{size})", found.name))
+            }
+            Ok(None) => {
+                let mend = Some(format!("ollama pull {model}   (or: musonym doctor --pull)"));
+                Check::not_ok("model", required, format!("{model} ({purpose})"), mend)
+            }
+            Err(error) => Check::not_ok("model", required, format!("{model} ({purpose}): {error}"), None),
+        });
+    }
+    checks
+}
+
+/// The database, and what would serve it now. A database that is not there yet is not made by looking.
+async fn database(settings: Settings) -> Vec<Check> {
+    let Database::Sqlite(path) = &settings.database;
+    let path = path.clone();
+    if !path.exists() {
+        let detail = format!("sqlite:{}: not there yet, the first command that needs it creates it", path.display());
+        return vec![Check::ok("database", detail)];
+    }
+    let app = match App::open(settings).await {
+        Ok(app) => app,
+        Err(error) => {
+            return vec![Check::not_ok("database", true, format!("sqlite:{}: {error}", path.display()), None)];
+        }
+    };
+    let mut checks = Vec::new();
+    checks.push(match app.store.schema_version().await {
+        Ok(version) => Check::ok("database", format!("{}, schema version {version}", app.store.describe())),
+        Err(error) => Check::not_ok("database", true, error.to_string(), None),
+    });
+    checks.push(match app.generator().await {
+        Ok(chosen) => Check::ok("generator", format!("{}: {}", chosen.generator.describe(), chosen.reason)),
+        Err(error) => Check::not_ok("generator", true, error.to_string(), None),
+    });
+    let embedder = app.embedder.status().await;
+    let space = embedder.space.map(|space| format!(", space {space}")).unwrap_or_default();
+    checks.push(match embedder.problem {
+        None => Check::ok("embedder", format!("{}{space}", embedder.describe)),
+        Some(problem) => {
+            let required = app.settings.embed.provider == EmbedProvider::Ollama;
+            Check::not_ok("embedder", required, format!("{}{space}: {problem}", embedder.describe), None)
+        }
+    });
+    checks.push(match app.store.job_counts().await {
+        Ok(counts) if counts.failed + counts.dead == 0 => {
+            Check::ok("queue", format!("{} queued, {} running", counts.queued, counts.running))
+        }
+        Ok(counts) => {
+            let (queued, running, failed, dead) = (counts.queued, counts.running, counts.failed, counts.dead);
+            let detail = format!("{queued} queued, {running} running, {failed} failed, {dead} dead");
+            let mend = if dead > 0 { "musonym jobs list --state dead" } else { "musonym jobs list --state failed" };
+            Check { mend: Some(mend.to_owned()), ..Check::ok("queue", detail) }
+        }
+        Err(error) => Check::not_ok("queue", true, error.to_string(), None),
+    });
+    app.close().await;
+    checks
+}
+
+async fn pull_missing(ollama: &OllamaClient, settings: &Settings) -> Result<(), CliError> {
+    let failed = |error: OllamaError| CliError::Failed(error.to_string());
+    for (_, model, _) in wanted(settings) {
+        if ollama.find_model(&model).await.map_err(failed)?.is_some() {
+            continue;
+        }
+        say(format_args!("pulling {model} into Ollama at {}", ollama.url()));
+        // One bar a layer: Ollama fetches them side by side.
+        let mut layers = HashMap::new();
+        ollama
+            .pull(&model, |step| {
+                let (Some(digest), Some(total)) = (step.digest, step.total) else {
+                    return;
+                };
+                let bar = layers.entry(digest).or_insert_with_key(|digest| {
+                    let short: String = digest.trim_start_matches("sha256:").chars().take(12).collect();
+                    bytes_bar(&format!("{model} {short}"), total)
+                });
+                bar.set_position(step.completed.unwrap_or_default());
+            })
+            .await
+            .map_err(failed)?;
+        for bar in layers.into_values() {
+            bar.finish_and_clear();
+        }
+        say(format_args!("{model} is there"));
+    }
+    Ok(())
+}

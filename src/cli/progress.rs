@@ -1,0 +1,144 @@
+//! Progress of long work: bars on a terminal, nothing otherwise.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::error::CliError;
+use crate::{
+    app::{App, ChosenGenerator, Shutdown},
+    domain::{JobKind, JobState},
+    jobs::Event,
+    store::JobCounts,
+    telemetry::bars,
+};
+
+/// How often a waiting command looks at the queue when nothing tells it to.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A redraw costs more than a count: not more of them than a person sees.
+const DRAW_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A bar for `total` steps.
+pub(super) fn bar(title: &str, total: u64) -> ProgressBar {
+    styled(title, total, "{msg:<12} [{bar:34}] {human_pos}/{human_len} {eta}")
+}
+
+/// A bar for `total` bytes.
+pub(super) fn bytes_bar(title: &str, total: u64) -> ProgressBar {
+    styled(title, total, "{msg:<28} [{bar:24}] {bytes}/{total_bytes} {eta}")
+}
+
+fn styled(title: &str, total: u64, template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = bars().add(ProgressBar::new(total));
+    bar.set_style(style.progress_chars("=> "));
+    bar.set_message(title.to_owned());
+    bar
+}
+
+/// Whether a job in this state is over.
+pub(super) const fn has_ended(state: JobState) -> bool {
+    matches!(state, JobState::Succeeded | JobState::Failed | JobState::Dead | JobState::Cancelled)
+}
+
+const fn ended(counts: &JobCounts) -> u64 {
+    counts.succeeded + counts.failed + counts.dead + counts.cancelled
+}
+
+/// Works in this process until no job can be claimed any more, with one bar over the whole queue. Returns how many
+/// jobs ended by failing meanwhile.
+pub(super) async fn drain_queue(app: &App, chosen: ChosenGenerator, shutdown: &Shutdown) -> Result<u64, CliError> {
+    let before = app.store.job_counts().await?;
+    let bar = bar("working", before.queued + before.running);
+    let watch = async {
+        let mut changes = app.store.changes();
+        loop {
+            if let Ok(counts) = app.store.job_counts().await {
+                let done = ended(&counts).saturating_sub(ended(&before));
+                bar.set_length(done + counts.queued + counts.running);
+                bar.set_position(done);
+            }
+            tokio::time::sleep(DRAW_INTERVAL).await;
+            // Without a change a look now and then shows what another process did.
+            let _ = tokio::time::timeout(LOOK_INTERVAL, changes.changed()).await;
+        }
+    };
+    drain(app, chosen, shutdown, watch).await?;
+    bar.finish_and_clear();
+    let after = app.store.job_counts().await?;
+    Ok((after.failed + after.dead).saturating_sub(before.failed + before.dead))
+}
+
+/// Works in this process until no job can be claimed any more, with a bar for each kind of job.
+pub(super) async fn drain_by_kind(
+    app: &App,
+    chosen: ChosenGenerator,
+    tags: u64,
+    with_embedding: bool,
+    shutdown: &Shutdown,
+) -> Result<(), CliError> {
+    let mut events = app.events.subscribe();
+    let generating = bar("generating", tags);
+    let embedding = with_embedding.then(|| bar("embedding", tags));
+    let watch = async {
+        loop {
+            match events.recv().await {
+                Ok(Event::JobChanged { kind, state, .. }) if has_ended(state) => match (kind, &embedding) {
+                    (JobKind::Generate, _) => generating.inc(1),
+                    (JobKind::Embed, Some(embedding)) => embedding.inc(1),
+                    (JobKind::Embed, None) => {}
+                },
+                // A bar that missed some events is short of its end, no more.
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    };
+    drain(app, chosen, shutdown, watch).await?;
+    generating.finish_and_clear();
+    if let Some(embedding) = embedding {
+        embedding.finish_and_clear();
+    }
+    Ok(())
+}
+
+async fn drain(
+    app: &App,
+    chosen: ChosenGenerator,
+    shutdown: &Shutdown,
+    watch: impl Future<Output = ()>,
+) -> Result<(), CliError> {
+    let runner = app.runner(chosen.generator);
+    tokio::select! {
+        () = runner.drain(shutdown.token().clone()) => {}
+        () = watch => {}
+    }
+    if shutdown.token().is_cancelled() { Err(CliError::Interrupted) } else { Ok(()) }
+}
+
+/// Waits until this job is over and returns it; `on_wait` hears why it waits, each time that changes.
+pub(super) async fn wait_for_job(
+    app: &App,
+    id: i64,
+    shutdown: &Shutdown,
+    on_wait: impl Fn(&str),
+) -> Result<crate::domain::Job, CliError> {
+    let mut changes = app.store.changes();
+    let mut told: Option<String> = None;
+    loop {
+        let job = app.store.job(id).await?.ok_or_else(|| CliError::Failed(format!("job {id} is gone")))?;
+        if has_ended(job.state) {
+            return Ok(job);
+        }
+        if job.last_error.is_some() && job.last_error != told {
+            told.clone_from(&job.last_error);
+            on_wait(told.as_deref().unwrap_or_default());
+        }
+        tokio::select! {
+            () = shutdown.token().cancelled() => return Err(CliError::Interrupted),
+            _ = tokio::time::timeout(LOOK_INTERVAL, changes.changed()) => {}
+        }
+    }
+}

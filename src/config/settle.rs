@@ -1,0 +1,231 @@
+//! Raw values to [`Settings`]: what a text means, and where things lie by default.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use secrecy::SecretString;
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    CacheSettings, ConfigError, Database, EmbedProvider, EmbedSettings, Environment, GenerateProvider,
+    GenerateSettings, JobSettings, LogFormat, LogSettings, OllamaSettings, ServerSettings, Settings, folders,
+    layers::shown, values::Values,
+};
+use crate::{
+    ollama::{GenerateOptions, parse_host},
+    store::Retention,
+};
+
+/// The database below the data folder.
+const DATABASE_FILE: &str = "musonym.db";
+
+const SECONDS_OF_DAY: u64 = 86_400;
+
+/// All settings.
+pub(super) fn settings(
+    values: &Values,
+    file: Option<PathBuf>,
+    environment: &Environment,
+) -> Result<Settings, ConfigError> {
+    let data_folder = folders::data(environment);
+    let seconds = |path| values.whole(path).map(Duration::from_secs);
+    let milliseconds = |path| values.whole(path).map(Duration::from_millis);
+    let days = |path| values.whole::<u64>(path).map(|days| Duration::from_secs(days * SECONDS_OF_DAY));
+    Ok(Settings {
+        database: database(values, data_folder.as_deref())?,
+        file,
+        data_folder,
+        server: ServerSettings {
+            bind: checked(values, "server.bind", bind)?,
+            api_key: api_key(values)?,
+            request_timeout: seconds("server.request_timeout_seconds")?,
+            max_body_bytes: values.whole("server.max_body_bytes")?,
+        },
+        webhook_secrets: values.secrets("webhooks.secrets")?,
+        ollama: OllamaSettings {
+            host: checked(values, "ollama.host", |text| match parse_host(text) {
+                Ok(_) => Ok(SecretString::from(text)),
+                // The error never repeats the text, which may hold a password.
+                Err(error) => Err(format!("cannot be used: {error}")),
+            })?,
+            connect_timeout: milliseconds("ollama.connect_timeout_ms")?,
+        },
+        generate: generate(values)?,
+        embed: EmbedSettings {
+            provider: match values.text("embed.provider")?.as_str() {
+                "ollama" => EmbedProvider::Ollama,
+                _ => EmbedProvider::Auto,
+            },
+            model: model(values, "embed.model")?,
+            query_deadline: milliseconds("embed.query_deadline_ms")?,
+            batch: values.whole("embed.batch")?,
+            timeout: seconds("embed.timeout_seconds")?,
+            keep_alive: values.whole("embed.keep_alive_seconds")?,
+        },
+        cache: cache(values)?,
+        jobs: JobSettings {
+            max_attempts: values.whole("jobs.max_attempts")?,
+            retry_base: milliseconds("jobs.retry_base_ms")?,
+            lease: seconds("jobs.lease_seconds")?,
+        },
+        retention: Retention {
+            jobs: days("retention.jobs_days")?,
+            deliveries: days("retention.deliveries_days")?,
+            revisions: days("retention.revisions_days")?,
+        },
+        log: log(values)?,
+    })
+}
+
+/// The text of a key as `read` understands it; its complaint gets the key and the origin in front.
+fn checked<T>(values: &Values, path: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<T, ConfigError> {
+    read(&values.text(path)?).map_err(|problem| match values.origin(path) {
+        Some(origin) => ConfigError::new(format!("{path} ({origin}) {problem}")),
+        None => ConfigError::new(format!("{path} {problem}")),
+    })
+}
+
+fn database(values: &Values, data_folder: Option<&std::path::Path>) -> Result<Database, ConfigError> {
+    checked(values, "database.url", |url| match url.trim() {
+        "" => match data_folder {
+            Some(folder) => Ok(Database::Sqlite(folder.join(DATABASE_FILE))),
+            None => Err("is not set, and neither XDG_DATA_HOME nor HOME names a folder for data: \
+                         set MUSONYM_DATABASE_URL or --database to sqlite:PATH"
+                .to_owned()),
+        },
+        url => database_url(url),
+    })
+}
+
+/// A database by its URL. The URL is not repeated in messages where it may hold a password.
+fn database_url(url: &str) -> Result<Database, String> {
+    let Some((scheme, rest)) = url.split_once(':') else {
+        return Err(format!("is a URL: write sqlite:{}", shown(url)));
+    };
+    match scheme.to_ascii_lowercase().as_str() {
+        "sqlite" | "sqlite3" => sqlite_path(rest).map(Database::Sqlite),
+        "postgres" | "postgresql" => {
+            Err("names PostgreSQL; this build serves SQLite only as yet: use sqlite:PATH".to_owned())
+        }
+        // One letter is a Windows drive.
+        letter if letter.len() == 1 => Err(format!("is a URL: write sqlite:{}", shown(url))),
+        other => Err(format!("has the scheme `{}`, which is not known: use sqlite:PATH", shown(other))),
+    }
+}
+
+fn sqlite_path(rest: &str) -> Result<PathBuf, String> {
+    // `sqlite:///abs/path` and `sqlite://relative` as other tools write them.
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    if path.is_empty() || path.ends_with('/') {
+        return Err("names no file: use sqlite:PATH, for example sqlite:/var/lib/musonym/musonym.db".to_owned());
+    }
+    if path == ":memory:" || path.starts_with("file:") {
+        return Err("needs a file, which several processes can share: use sqlite:PATH".to_owned());
+    }
+    if let Some((_, parameters)) = path.split_once('?') {
+        return Err(format!("takes no parameters: leave out ?{}", shown(parameters)));
+    }
+    if path.contains('\0') {
+        return Err("has a NUL in its path".to_owned());
+    }
+    Ok(PathBuf::from(path))
+}
+
+fn bind(text: &str) -> Result<SocketAddr, String> {
+    let address = text.trim().replace("localhost:", "127.0.0.1:");
+    address.parse().map_err(|_| {
+        format!("needs an IP address and a port, for example 127.0.0.1:8177 or [::1]:8177, not \"{}\"", shown(text))
+    })
+}
+
+fn api_key(values: &Values) -> Result<Option<SecretString>, ConfigError> {
+    checked(values, "server.api_key", |key| match key.trim() {
+        "" => Ok(None),
+        // It travels in an HTTP header.
+        key if key.chars().all(|c| c.is_ascii_graphic()) => Ok(Some(SecretString::from(key))),
+        _ => Err("needs visible ASCII characters without spaces, for example the output of `openssl rand -hex 24`"
+            .to_owned()),
+    })
+}
+
+fn model(values: &Values, path: &str) -> Result<String, ConfigError> {
+    checked(values, path, |name| match name.trim() {
+        "" => Err("is empty: name a model of Ollama, or leave the key out".to_owned()),
+        name if name.chars().any(|c| c.is_whitespace() || c.is_control()) => {
+            Err(format!("is the name of a model, without spaces, not \"{}\"", shown(name)))
+        }
+        name => Ok(name.to_owned()),
+    })
+}
+
+fn generate(values: &Values) -> Result<GenerateSettings, ConfigError> {
+    let options = GenerateOptions {
+        #[expect(clippy::cast_possible_truncation, reason = "0 to 2, and Ollama keeps it as f32")]
+        temperature: values.real("generate.temperature")? as f32,
+        seed: values.whole("generate.seed")?,
+        num_predict: values.whole("generate.num_predict")?,
+        num_ctx: values.whole("generate.num_ctx")?,
+        keep_alive: values.whole("generate.keep_alive_seconds")?,
+    };
+    if options.num_predict >= options.num_ctx {
+        let (predict, context) = (options.num_predict, options.num_ctx);
+        return Err(ConfigError::new(format!(
+            "generate.num_predict is {predict} and generate.num_ctx {context}: the context holds prompt and answer, \
+             raise num_ctx or lower num_predict"
+        )));
+    }
+    Ok(GenerateSettings {
+        provider: match values.text("generate.provider")?.as_str() {
+            "ollama" => GenerateProvider::Ollama,
+            "lexicon" => GenerateProvider::Lexicon,
+            _ => GenerateProvider::Auto,
+        },
+        model: model(values, "generate.model")?,
+        prompt_file: values.optional_text("generate.prompt_file")?.map(PathBuf::from),
+        options,
+        timeout: values.whole("generate.timeout_seconds").map(Duration::from_secs)?,
+    })
+}
+
+fn cache(values: &Values) -> Result<CacheSettings, ConfigError> {
+    checked(values, "cache.url", |url| match url.trim() {
+        "memory" => Ok(()),
+        url if url.starts_with("redis") => {
+            Err("names Redis; this build keeps its cache in memory only as yet: write memory".to_owned())
+        }
+        other => Err(format!("is `memory`, not \"{}\"", shown(other))),
+    })?;
+    Ok(CacheSettings {
+        ttl: values.whole("cache.ttl_seconds").map(Duration::from_secs)?,
+        max_bytes: values.whole("cache.max_bytes")?,
+    })
+}
+
+fn log(values: &Values) -> Result<LogSettings, ConfigError> {
+    let level = checked(values, "log.level", |text| match log_filter_problem(text) {
+        None => Ok(text.trim().to_owned()),
+        Some(problem) => Err(problem),
+    })?;
+    let format = match values.text("log.format")?.as_str() {
+        "json" => LogFormat::Json,
+        _ => LogFormat::Text,
+    };
+    Ok(LogSettings { level: values.origin("log.level").map(|_| level), format })
+}
+
+/// What is wrong with directives of the log filter. A word alone must be a level: the filter itself takes a misspelt
+/// level for the name of a module and then says nothing.
+fn log_filter_problem(text: &str) -> Option<String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let levels = LEVELS.join(", ");
+    for directive in text.split(',').map(str::trim) {
+        let bare = directive.chars().all(char::is_alphabetic);
+        if bare && !LEVELS.contains(&directive.to_ascii_lowercase().as_str()) {
+            return Some(format!(
+                "has \"{}\": a level is one of {levels}; a module is MODULE=LEVEL, for example musonym=debug",
+                shown(directive)
+            ));
+        }
+    }
+    let problem = EnvFilter::builder().parse(text).err()?;
+    Some(format!("is no log filter ({}): write a level, one of {levels}", shown(&problem.to_string())))
+}

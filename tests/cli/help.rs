@@ -1,0 +1,74 @@
+//! Help, versions, and command lines that cannot be.
+
+use super::Home;
+
+const COMMANDS: [&[&str]; 19] = [
+    &["demo"],
+    &["serve"],
+    &["worker"],
+    &["search"],
+    &["tags"],
+    &["tags", "add"],
+    &["tags", "list"],
+    &["tags", "import"],
+    &["generate"],
+    &["export"],
+    &["import"],
+    &["jobs"],
+    &["jobs", "list"],
+    &["jobs", "show"],
+    &["jobs", "retry"],
+    &["jobs", "cancel"],
+    &["reembed"],
+    &["migrate"],
+    &["doctor"],
+];
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let home = Home::new();
+    for command in COMMANDS {
+        let ran = home.run(&[command, &["--help"]].concat()).succeeded();
+        let example = format!("musonym {}", command.join(" "));
+        let examples = ran.stdout.split("Example").nth(1).unwrap_or_else(|| panic!("no example for {command:?}"));
+        assert!(examples.contains(&example), "{command:?}: {examples}");
+        assert!(!ran.stdout.contains('\u{1b}'), "no colours when piped");
+    }
+    let overview = home.run(&["--help"]).succeeded().stdout;
+    for command in COMMANDS {
+        assert!(overview.contains(command[0]), "{}", command[0]);
+    }
+    assert!(home.run(&["--version"]).succeeded().stdout.contains(env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_writes_nothing() {
+    let home = Home::new();
+    for args in [
+        &["nonsense"][..],
+        &[],
+        &["search"],
+        &["search", "--limit", "many", "x"],
+        &["search", "--limit", "0", "x"],
+        &["search", ""],
+        &["search", "--type", "colour", "x"],
+        &["search", &"x".repeat(10_000)],
+        &["generate"],
+        &["generate", "dub", "--all"],
+        &["generate", "\u{1}"],
+        &["tags", "add", "dub"],
+        &["tags", "add", " ", "--type", "genre"],
+        &["tags", "import", "-"],
+        &["tags", "import", "-", "--format", "xml"],
+        &["jobs", "show", "one"],
+        &["jobs", "list", "--state", "asleep"],
+        &["demo", "--database", "sqlite:x.db"],
+        &["demo", "--exit", "--bind", "127.0.0.1:1"],
+    ] {
+        let ran = home.run_with_input(args, b"dub\n");
+        assert_eq!(ran.code, 2, "{args:?}: {ran:?}");
+        assert_eq!(ran.stdout, "", "{args:?}");
+        assert!(!ran.stderr.is_empty(), "{args:?}");
+    }
+    assert!(std::fs::read_dir(home.path()).unwrap().next().is_none(), "nothing was created");
+}
