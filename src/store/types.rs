@@ -458,18 +458,12 @@ impl Page {
 }
 
 /// The place of a tag in a list of both types: `genre-12`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TagCursor {
     /// The type's word; empty before the first tag.
     pub(super) tag_type: &'static str,
     /// The number.
     pub(super) id: i64,
-}
-
-impl Default for TagCursor {
-    fn default() -> Self {
-        Self { tag_type: "", id: 0 }
-    }
 }
 
 impl TagCursor {

@@ -71,7 +71,7 @@ contract! {
         assert_ne!(lost.lease.owner, held.lease.owner, "the same worker, another claim");
         assert!(held.job.last_error.is_some());
         let both = [lost.lease.clone(), held.lease.clone()];
-        assert_eq!(db.store.extend_leases(&both, LEASE).await.unwrap(), [lost.lease.clone()]);
+        assert_eq!(db.store.extend_leases(&both, LEASE).await.unwrap(), std::slice::from_ref(&lost.lease));
         for finish in [
             retry(Duration::ZERO),
             Finish::Succeeded { result: serde_json::json!({}) },

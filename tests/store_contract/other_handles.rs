@@ -54,7 +54,8 @@ contract! {
     async fn a_write_ticks_at_home_at_once_and_elsewhere_within_a_second(db) {
         let other = db.backend.reopen().await;
         let (mut here, mut there) = (db.store.changes(), other.changes());
-        (here.mark_unchanged(), there.mark_unchanged());
+        here.mark_unchanged();
+        there.mark_unchanged();
         db.genre("ska").await;
         assert!(here.has_changed().unwrap());
         assert!(tokio::time::timeout(PATIENCE, there.changed()).await.is_ok());

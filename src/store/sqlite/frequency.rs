@@ -64,27 +64,33 @@ impl Frequencies {
         telling
     }
 
-    /// The rarest trigrams of a key: so many that a key which differs by its allowed typing errors has at least one.
+    /// The rarest trigrams of a key, and how many of them a term must share.
     ///
-    /// An error changes at most three trigrams (a swap of neighbours four). Of any `n` trigrams of which `m` may be
-    /// missing, each `m + 1` have one that is not: the prefix filter of set similarity joins (Chaudhuri et al., 2006,
-    /// "A primitive operator for similarity joins in data cleaning").
-    pub(super) fn telling_trigrams(&self, key: &str) -> Vec<String> {
+    /// Of any `n` trigrams of which typing errors may change `m`, each `m + k` have `k` that are left: looking up the
+    /// rarest `m + k` finds all that a look-up of all would find (the prefix filter of set similarity joins; Chaudhuri
+    /// et al., 2006, "A primitive operator for similarity joins in data cleaning").
+    pub(super) fn telling_trigrams(&self, key: &str) -> (Vec<String>, usize) {
         let characters: Vec<char> = key.chars().collect();
         let mut trigrams: Vec<String> = characters.windows(3).map(|window| window.iter().collect()).collect();
         trigrams.sort_by_cached_key(|trigram| (self.trigrams.get(trigram).copied().unwrap_or(RARE), trigram.clone()));
         trigrams.dedup();
-        trigrams.truncate(3 * allowed_errors(characters.len()) + 1);
-        trigrams
+        let changed = changed_trigrams(characters.len());
+        trigrams.truncate(changed + LEFT_TRIGRAMS);
+        let shared = trigrams.len().saturating_sub(changed).max(1);
+        (trigrams, shared)
     }
 }
 
-/// How many typing errors a key of this length may have and still be found, at least.
-const fn allowed_errors(length: usize) -> usize {
+/// Trigrams that are looked up beyond those that errors may change: the more, the fewer terms share so many by chance.
+const LEFT_TRIGRAMS: usize = 3;
+
+/// How many trigrams typing errors may change in a key of this length: a wrong letter changes three, a swap of
+/// neighbours four.
+const fn changed_trigrams(length: usize) -> usize {
     match length {
-        0..=4 => 1,
-        5..=11 => 2,
-        _ => 3,
+        0..=9 => 4,
+        10..=17 => 6,
+        _ => 9,
     }
 }
 
@@ -116,8 +122,10 @@ mod tests {
 
     #[test]
     fn the_rarest_trigrams_come_first_and_are_few() {
-        assert_eq!(frequencies().telling_trigrams("hrock"), ["hro", "roc", "ock"]);
-        assert_eq!(frequencies().telling_trigrams(&"abcdefghijklmnop".repeat(3)).len(), 10);
-        assert!(frequencies().telling_trigrams("ab").is_empty());
+        let (trigrams, shared) = frequencies().telling_trigrams("hrock");
+        assert_eq!((trigrams.join(" "), shared), ("hro roc ock".to_owned(), 1));
+        let (trigrams, shared) = frequencies().telling_trigrams(&"abcdefghijklmnop".repeat(3));
+        assert_eq!((trigrams.len(), shared), (12, 3));
+        assert!(frequencies().telling_trigrams("ab").0.is_empty());
     }
 }

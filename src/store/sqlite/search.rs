@@ -33,19 +33,15 @@ impl SearchStore for SqliteStore {
 
 impl SqliteStore {
     async fn recall_terms(&self, recall: &Recall<'_>) -> Result<Vec<MatchedTerm>> {
-        let (stems, trigrams) = self.memory.with_frequencies(|frequencies| {
-            (
-                stem_matches(frequencies.telling_stems(recall.stems)),
-                recall
-                    .fuzzy_key
-                    .map_or_else(|| "[]".to_owned(), |key| trigram_matches(&frequencies.telling_trigrams(key))),
-            )
+        let (stems, (trigrams, shared)) = self.memory.with_frequencies(|frequencies| {
+            let trigrams = recall.fuzzy_key.map(|key| frequencies.telling_trigrams(key)).unwrap_or_default();
+            (stem_matches(frequencies.telling_stems(recall.stems)), trigrams)
         });
         // Each way of matching keeps to the limit by itself, the best first, so that a frequent word cannot crowd out
         // an exact key. Ranks (bm25) would cost ten times as much: an index without details tokenises every match anew.
         let rows = sqlx::query(
             "WITH
-             searchable (id, synonym_id, section, lang, term, term_key, stems, confidence) AS (
+             searchable (id, synonym_id, section, lang, term, term_key, stems, confidence) AS NOT MATERIALIZED (
                  SELECT t.id, t.synonym_id, t.section, t.lang, t.term, t.term_key, t.stems, t.confidence
                  FROM synonym_term t CROSS JOIN mir_synonym s ON s.id = t.synonym_id
                  WHERE t.status = 'active' AND s.is_active = 1 AND (?4 IS NULL OR s.tag_type = ?4)),
@@ -54,7 +50,7 @@ impl SqliteStore {
                  WHERE f.term_stem MATCH q.value ->> 0 GROUP BY f.rowid),
              by_trigram (id, shared) AS (
                  SELECT f.rowid, COUNT(*) FROM json_each(?3) q CROSS JOIN term_trigram f
-                 WHERE f.term_trigram MATCH q.value GROUP BY f.rowid),
+                 WHERE f.term_trigram MATCH q.value GROUP BY f.rowid HAVING COUNT(*) >= ?7),
              candidate (id) AS (
                  SELECT id FROM (
                      SELECT id FROM searchable WHERE term_key IN (SELECT value FROM json_each(?1))
@@ -72,10 +68,11 @@ impl SqliteStore {
         )
         .bind(serde_json::json!(recall.keys).to_string())
         .bind(stems)
-        .bind(trigrams)
+        .bind(trigram_matches(&trigrams))
         .bind(recall.tag_type.map(TagType::as_str))
         .bind(i64::try_from(recall.term_limit).unwrap_or(i64::MAX))
         .bind(recall.fuzzy_key.map(|key| i64::try_from(key.chars().count()).unwrap_or(i64::MAX)))
+        .bind(i64::try_from(shared).unwrap_or(i64::MAX))
         .fetch_all(&self.readers)
         .await?;
         rows.iter()
