@@ -11,15 +11,21 @@ pub const MAX_TERM_CHARS: usize = 100;
 /// Most terms of one section (of one language, for translations).
 pub const SECTION_MAX_TERMS: usize = 50;
 
+/// One term, as the API describes it.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 100, example = "boom bap")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct TermText(String);
+
 /// The name of a tag in each language.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Translations {
     /// English names.
-    #[schema(max_items = 50)]
+    #[schema(max_items = 50, value_type = Vec<TermText>)]
     pub en: Vec<String>,
     /// French names.
-    #[schema(max_items = 50)]
+    #[schema(max_items = 50, value_type = Vec<TermText>)]
     pub fr: Vec<String>,
 }
 
@@ -45,13 +51,13 @@ impl Translations {
 #[serde(default, deny_unknown_fields)]
 pub struct Synonyms {
     /// What people type to find the tag.
-    #[schema(max_items = 50)]
+    #[schema(max_items = 50, value_type = Vec<TermText>)]
     pub search_terms: Vec<String>,
     /// Musically related tags.
-    #[schema(max_items = 50)]
+    #[schema(max_items = 50, value_type = Vec<TermText>)]
     pub related_tags: Vec<String>,
     /// Occasions and activities it is played for.
-    #[schema(max_items = 50)]
+    #[schema(max_items = 50, value_type = Vec<TermText>)]
     pub usage_context: Vec<String>,
     /// Its name in English and French.
     pub translations: Translations,

@@ -97,6 +97,18 @@ async fn the_openapi_document_is_served_and_lists_every_route() {
     assert_eq!(operations, expected.into_iter().map(str::to_owned).collect());
 }
 
+/// `MUSONYM_BLESS=1 cargo test --release --test api openapi` writes it anew.
+#[test]
+fn the_committed_openapi_document_is_current() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
+    let current = format!("{}\n", openapi().to_pretty_json().unwrap());
+    if std::env::var_os("MUSONYM_BLESS").is_some() {
+        std::fs::write(path, &current).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(committed == current, "docs/openapi.json is outdated; see the comment of this test");
+}
+
 #[test]
 fn every_operation_is_described_and_declares_its_problems() {
     let document = serde_json::to_value(openapi()).unwrap();

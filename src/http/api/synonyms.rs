@@ -164,7 +164,8 @@ pub(in crate::http) async fn create_synonyms(
     tag = "synonyms",
     params(
         ("id" = i64, Path, description = "Number of the row", minimum = 1),
-        ("if-match" = Option<String>, Header, description = "The ETag of the row as you saw it"),
+        ("if-match" = Option<String>, Header, description = "The ETag of the row as you saw it, or `*`",
+            pattern = r#"^(\*|(W/)?"[0-9]+\.[0-9]+e?")$"#),
     ),
     request_body = ReplaceBody,
     responses(
@@ -195,7 +196,8 @@ pub(in crate::http) async fn replace_synonyms(
     tag = "synonyms",
     params(
         ("id" = i64, Path, description = "Number of the row", minimum = 1),
-        ("if-match" = Option<String>, Header, description = "The ETag of the row as you saw it"),
+        ("if-match" = Option<String>, Header, description = "The ETag of the row as you saw it, or `*`",
+            pattern = r#"^(\*|(W/)?"[0-9]+\.[0-9]+e?")$"#),
     ),
     responses(
         (status = 204, description = "It is out of use"),
