@@ -15,7 +15,7 @@ use super::{
     error::CliError,
     output::{Output, say},
     progress::{bar, drain_by_kind},
-    render::{self, count},
+    render::{self, Detail, count},
 };
 use crate::{
     app::{App, ServeOptions, Server, Shutdown, create_folder, serve},
@@ -61,8 +61,9 @@ const SEARCHES: [(&str, Lang, &str); 12] = [
   musonym demo --exit                     stop after the searches
   musonym demo --data /tmp/demo --bind 127.0.0.1:9000
 
-The demo has a database of its own, made anew at each start. Synonyms come from the built-in lexicon; to see a model
-write them (hours on a small machine), start it with MUSONYM_GENERATE__PROVIDER=ollama.")]
+The demo has a database of its own, made anew at each start. Synonyms come from
+the built-in lexicon; to see a model write them (hours on a small machine),
+start it with MUSONYM_GENERATE__PROVIDER=ollama.")]
 pub(super) struct DemoArgs {
     /// Stop after the searches, serve nothing
     #[arg(long)]
@@ -216,7 +217,7 @@ async fn search(app: &App, args: OutputArgs, output: &mut Output) -> Result<(), 
         output.line(if answer.results.is_empty() {
             "nothing found".to_owned()
         } else {
-            render::hits(&answer.results, false)
+            render::hits(&answer.results, Detail::Reason)
         })?;
         output.line("")?;
     }

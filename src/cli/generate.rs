@@ -25,9 +25,10 @@ use crate::{
   musonym generate \"hip hop\" --wait
   musonym generate --missing
   musonym generate --all --wait
-  musonym generate --preview \"drum and bass\"      prompt, answer and gates; stores nothing
+  musonym generate --preview \"drum and bass\"     stores nothing
 
-What a person has written is never overwritten: with --force, new terms wait beside it as proposals.")]
+What a person has written is never overwritten: with --force, new terms wait
+beside it as proposals.")]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["tag", "all", "missing", "preview"]))]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line are what they are")]
 pub(super) struct GenerateArgs {

@@ -35,12 +35,14 @@ const MAX_TOLD: usize = 20;
 #[command(after_help = "Examples:
   musonym import vocabulary.jsonl
   musonym import synonyms.jsonl --dry-run
-  musonym export --database sqlite:old.db | musonym import - --database sqlite:new.db
+  musonym export | musonym import - --database sqlite:copy.db
 
 One JSON object a line: what `musonym export` writes, or
-  {\"tag_type\": \"genre\", \"name\": \"dub\", \"search_terms\": [\"dub reggae\"], \"related_tags\": [], \"usage_context\": [],
-   \"translations\": {\"en\": [], \"fr\": [\"dub\"]}, \"confidence\": 0.9}
-(on one line). All lines are checked before the first is written.")]
+(on one line)
+  {\"tag_type\": \"genre\", \"name\": \"dub\", \"search_terms\": [\"dub reggae\"],
+   \"related_tags\": [], \"usage_context\": [], \"confidence\": 0.9,
+   \"translations\": {\"en\": [], \"fr\": [\"dub\"]}}
+All lines are checked before the first is written.")]
 pub(super) struct ImportArgs {
     /// The file; - is stdin
     file: PathBuf,

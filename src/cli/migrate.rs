@@ -12,7 +12,8 @@ use crate::{app::open_store, config::Settings};
   musonym migrate
   musonym migrate --database sqlite:/srv/music.db --json
 
-Every command that opens the database does this by itself; this one does nothing else.")]
+Every command that opens the database does this by itself; this one does no
+more than that.")]
 pub(super) struct MigrateArgs {
     #[command(flatten)]
     output: OutputArgs,

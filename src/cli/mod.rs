@@ -34,12 +34,13 @@ use error::CliError;
 #[derive(Debug, Parser)]
 #[command(name = "musonym", version, max_term_width = 100, propagate_version = true)]
 #[command(after_help = "Examples:
-  musonym demo                          see it work, with a vocabulary and a database of its own
+  musonym demo                         see it work, with a database of its own
   musonym tags import tags.txt --type genre
   musonym serve
   musonym search \"musique pour courir\"
 
-Settings: flags, then the environment, then musonym.toml; config.example.toml lists them all.")]
+Settings: flags, then the environment, then musonym.toml.
+config.example.toml lists them all.")]
 struct Cli {
     #[command(flatten)]
     global: Global,

@@ -21,8 +21,8 @@ use crate::{
   MUSONYM_EMBED__MODEL=embeddinggemma musonym reembed
   musonym reembed --wait
 
-Needed after a change of embed.model: vectors of two models cannot be compared. Until a row is embedded anew, search
-finds it by words.")]
+Needed after a change of embed.model: vectors of two models cannot be compared.
+Until a row is embedded anew, search finds it by words.")]
 pub(super) struct ReembedArgs {
     /// Embed in this process and come back when it is done
     #[arg(long)]

@@ -31,16 +31,22 @@ pub(super) fn text(table: &Table) -> String {
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
-/// Search results, best first: score, type, tag, and under the kind of match a line that says why.
-pub(super) fn hits<'a>(results: impl IntoIterator<Item = &'a SearchHit>, with_scores: bool) -> String {
+/// How much is said of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Why it was found.
+    Reason,
+    /// The kind of match and the term, then why it was found.
+    Match,
+    /// The scores of both branches too.
+    Scores,
+}
+
+/// Search results, best first: score, type, tag, and how and why it was found.
+pub(super) fn hits<'a>(results: impl IntoIterator<Item = &'a SearchHit>, detail: Detail) -> String {
     let mut table = table(["SCORE", "TYPE", "TAG", "MATCH"]);
     for hit in results {
-        table.add_row([
-            format!("{:.3}", hit.score),
-            hit.tag_type.to_string(),
-            hit.tag_name.clone(),
-            why(hit, with_scores),
-        ]);
+        table.add_row([format!("{:.3}", hit.score), hit.tag_type.to_string(), hit.tag_name.clone(), why(hit, detail)]);
     }
     if let Some(column) = table.column_mut(2) {
         column.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(26)));
@@ -48,7 +54,10 @@ pub(super) fn hits<'a>(results: impl IntoIterator<Item = &'a SearchHit>, with_sc
     text(&table)
 }
 
-fn why(hit: &SearchHit, with_scores: bool) -> String {
+fn why(hit: &SearchHit, detail: Detail) -> String {
+    if let (Detail::Reason, Some(explain)) = (detail, &hit.explain) {
+        return explain.reason.clone();
+    }
     let mut text = kind(hit.matched.kind).to_owned();
     if let Some(term) = &hit.matched.term {
         let _ = write!(text, ": {term}");
@@ -60,7 +69,7 @@ fn why(hit: &SearchHit, with_scores: bool) -> String {
         return text;
     };
     let _ = write!(text, "\n{}", explain.reason);
-    if with_scores {
+    if detail == Detail::Scores {
         let number = |score: Option<f64>| score.map_or_else(|| "-".to_owned(), |score| format!("{score:.3}"));
         let _ = write!(
             text,

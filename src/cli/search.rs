@@ -6,7 +6,7 @@ use super::{
     OutputArgs,
     error::CliError,
     output::{Output, say},
-    render,
+    render::{self, Detail},
 };
 use crate::{
     app::App,
@@ -63,7 +63,8 @@ pub(super) async fn run(args: SearchArgs, settings: Settings) -> Result<(), CliE
             output.line("")?;
         }
         if !answer.results.is_empty() {
-            output.line(render::hits(&answer.results, args.explain))?;
+            let detail = if args.explain { Detail::Scores } else { Detail::Match };
+            output.line(render::hits(&answer.results, detail))?;
         }
     }
     output.flush()?;

@@ -6,7 +6,10 @@ mod configuration;
 mod data;
 mod help;
 mod import;
+mod ollama;
 mod running;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::{
     io::Write,

@@ -41,8 +41,8 @@ async fn every_documented_failure_has_its_error() {
         (404, "model \"x\" not found, try pulling it first", ("ModelMissing", LATER, true)),
         (499, "request cancelled", ("Cancelled", NOW, false)),
         (500, "model requires more system memory (5.6 GiB) than is available (3.1 GiB)", ("OutOfMemory", LATER, true)),
-        (500, "llama runner process has terminated: exit status 2", ("RunnerDied", NOW, true)),
-        (500, "unexpected EOF", ("Server", LATER, true)),
+        (500, "llama runner process has terminated: exit status 2", ("RunnerDied", LATER, false)),
+        (500, "unexpected EOF", ("Server", LATER, false)),
         (503, "server busy, please try again. maximum pending requests exceeded", ("Busy", LATER, true)),
     ] {
         ollama.fail_next(1, Fault::Status(status, message.to_owned()));

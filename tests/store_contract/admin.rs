@@ -50,6 +50,7 @@ contract! {
 
     async fn a_closed_store_says_so_and_leaves_its_data(db) {
         db.store.ping().await.unwrap();
+        assert!(db.store.schema_version().await.unwrap() >= 1);
         assert!(!db.store.describe().is_empty());
         db.genre("ska").await;
         let again = db.backend.reopen().await;

@@ -84,6 +84,8 @@ impl Home {
 
     /// Starts a server and waits until it answers.
     pub async fn serve(&self, arguments: &[&str]) -> Server {
+        // The one of the process; a second call finds it installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let bind = format!("127.0.0.1:{port}");
         let words: Vec<&str> = ["serve", "--bind", &bind].into_iter().chain(arguments.iter().copied()).collect();

@@ -31,10 +31,11 @@ const BATCH: usize = 500;
   musonym tags import tags.jsonl
   musonym tags import library.txt --type genre --dry-run
   musonym tags import genres.csv --type genre --strict
-  sqlite3 music.db 'SELECT DISTINCT genre FROM track' | musonym tags import - --type genre
+  cut -f2 library.tsv | musonym tags import - --type genre
 
-Lines that cannot be a tag are refused with their number and the reason; the others are imported all the same, unless
---strict is given. What is there already, in any spelling, is left as it is, so an import can be repeated.")]
+Lines that cannot be a tag are refused with their number and the reason; the
+others are imported all the same, unless --strict is given. What is there
+already, in any spelling, is left as it is, so an import can be repeated.")]
 pub(super) struct ImportArgs {
     /// The file; - is stdin
     file: PathBuf,

@@ -39,6 +39,9 @@ impl SqliteStore {
         });
         // Each way of matching keeps to the limit by itself, the best first, so that a frequent word cannot crowd out
         // an exact key. Ranks (bm25) would cost ten times as much: an index without details tokenises every match anew.
+        //
+        // Typing errors (`misspelt`) are looked for only where the query is no name as it stands. Two letters that
+        // changed places leave a short word hardly a trigram, but its beginning is right mostly.
         let rows = sqlx::query(
             "WITH
              searchable (id, synonym_id, section, lang, term, term_key, stems, confidence) AS NOT MATERIALIZED (
@@ -48,13 +51,24 @@ impl SqliteStore {
              by_stem (id, weight) AS (
                  SELECT f.rowid, SUM(q.value ->> 1) FROM json_each(?2) q CROSS JOIN term_stem f
                  WHERE f.term_stem MATCH q.value ->> 0 GROUP BY f.rowid),
+             same_key (id, section) AS MATERIALIZED (
+                 SELECT id, section FROM searchable WHERE term_key IN (SELECT value FROM json_each(?1))
+                 ORDER BY section <> 'name', section = 'related_tags', id LIMIT ?5),
+             misspelt (key) AS (
+                 SELECT ?8 WHERE NOT EXISTS (
+                     SELECT 1 FROM same_key WHERE section IN ('name', 'search_terms', 'translations'))),
              by_trigram (id, shared) AS (
-                 SELECT f.rowid, COUNT(*) FROM json_each(?3) q CROSS JOIN term_trigram f
+                 SELECT f.rowid, COUNT(*) FROM misspelt CROSS JOIN json_each(?3) q CROSS JOIN term_trigram f
                  WHERE f.term_trigram MATCH q.value GROUP BY f.rowid HAVING COUNT(*) >= ?7),
              candidate (id) AS (
+                 SELECT id FROM same_key
+                 UNION
                  SELECT id FROM (
-                     SELECT id FROM searchable WHERE term_key IN (SELECT value FROM json_each(?1))
-                     ORDER BY section <> 'name', section = 'related_tags', id LIMIT ?5)
+                     SELECT t.id FROM misspelt m CROSS JOIN searchable t
+                     ON t.term_key >= substr(m.key, 1, 2) AND t.term_key < substr(m.key, 1, 2) || char(0x10ffff)
+                     WHERE t.section IN ('name', 'search_terms', 'translations')
+                       AND length(t.term_key) BETWEEN ?6 - 2 AND ?6 + 2 AND ?6 BETWEEN 4 AND 8
+                     ORDER BY t.section <> 'name', abs(length(t.term_key) - ?6), t.id LIMIT ?5)
                  UNION
                  SELECT id FROM (
                      SELECT t.id FROM by_stem h CROSS JOIN searchable t ON t.id = h.id
@@ -73,6 +87,7 @@ impl SqliteStore {
         .bind(i64::try_from(recall.term_limit).unwrap_or(i64::MAX))
         .bind(recall.fuzzy_key.map(|key| i64::try_from(key.chars().count()).unwrap_or(i64::MAX)))
         .bind(i64::try_from(shared).unwrap_or(i64::MAX))
+        .bind(recall.fuzzy_key)
         .fetch_all(&self.readers)
         .await?;
         rows.iter()
