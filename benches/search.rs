@@ -10,13 +10,13 @@ use std::{
 
 use async_trait::async_trait;
 use musonym::{
-    domain::{Priority, stem_groups},
+    domain::{Priority, key, stem_groups},
     embed::{EmbedError, EmbedService, Embedder},
     generate::{LexiconGenerator, lexicon_tags},
     jobs::{Events, Runner, RunnerSettings},
     search::{SearchRequest, SearchSettings, Searcher},
     store::{
-        Store,
+        Recall, Store,
         sqlite::{SqliteOptions, SqliteStore},
     },
 };
@@ -104,6 +104,29 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     for query in queries.iter().take(50) {
         searcher.search(&SearchRequest::new(query)).await?;
+    }
+    let (space, mut times) = ("bench:hash:768", Vec::with_capacity(queries.len()));
+    for query in &queries {
+        let (key, stems, vector) = (key(query), stem_groups(query), embed(query));
+        let started = Instant::now();
+        let recalled = store
+            .recall(&Recall {
+                keys: std::slice::from_ref(&key),
+                stems: &stems,
+                fuzzy_key: Some(&key),
+                vector: Some((space, &vector)),
+                tag_type: None,
+                term_limit: 200,
+                vector_limit: 100,
+            })
+            .await?;
+        times.push(started.elapsed());
+        assert!(!recalled.vectors.is_empty());
+    }
+    for (kind, what) in
+        ["recall alone, a name", "recall alone, a misspelt name", "recall alone, two names"].iter().enumerate()
+    {
+        report(what, times.iter().skip(kind).step_by(3).copied().collect());
     }
     for (what, cached) in [("search", false), ("search, cached", true)] {
         let mut times = Vec::with_capacity(queries.len());

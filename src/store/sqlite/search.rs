@@ -1,12 +1,11 @@
 //! Recall: terms that meet the query by key, stem or trigram, in one statement; vectors from memory.
 
 use async_trait::async_trait;
-use sqlx::Row;
 
-use super::{SqliteStore, rows};
+use super::SqliteStore;
 use crate::{
-    domain::TagType,
-    store::{MatchedTerm, Recall, Recalled, Result, SearchStore},
+    domain::{Confidence, Lang, Section, TagType},
+    store::{MatchedTerm, Recall, Recalled, Result, SearchStore, StoreError},
 };
 
 #[async_trait]
@@ -42,7 +41,8 @@ impl SqliteStore {
         //
         // Typing errors (`misspelt`) are looked for only where the query is no name as it stands. Two letters that
         // changed places leave a short word hardly a trigram, but its beginning is right mostly.
-        let rows = sqlx::query(
+        // One row of JSON rather than hundreds of rows: each row costs two switches between threads.
+        let terms: String = sqlx::query_scalar(
             "WITH
              searchable (id, synonym_id, section, lang, term, term_key, stems, confidence) AS NOT MATERIALIZED (
                  SELECT t.id, t.synonym_id, t.section, t.lang, t.term, t.term_key, t.stems, t.confidence
@@ -77,8 +77,9 @@ impl SqliteStore {
                  SELECT id FROM (
                      SELECT t.id FROM by_trigram h CROSS JOIN searchable t ON t.id = h.id
                      ORDER BY h.shared DESC, abs(length(t.term_key) - ?6), t.id LIMIT ?5))
-             SELECT t.synonym_id, t.section, t.lang, t.term, t.term_key, t.stems, t.confidence
-             FROM candidate c CROSS JOIN synonym_term t ON t.id = c.id ORDER BY t.id",
+             SELECT json_group_array(json_array(
+                 t.synonym_id, t.section, t.lang, t.term, t.term_key, t.stems, t.confidence))
+             FROM candidate c CROSS JOIN synonym_term t ON t.id = c.id",
         )
         .bind(serde_json::json!(recall.keys).to_string())
         .bind(stems)
@@ -88,23 +89,27 @@ impl SqliteStore {
         .bind(recall.fuzzy_key.map(|key| i64::try_from(key.chars().count()).unwrap_or(i64::MAX)))
         .bind(i64::try_from(shared).unwrap_or(i64::MAX))
         .bind(recall.fuzzy_key)
-        .fetch_all(&self.readers)
+        .fetch_one(&self.readers)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(MatchedTerm {
-                    synonym_id: row.try_get("synonym_id")?,
-                    section: rows::word(row, "section")?,
-                    lang: rows::optional_word(row, "lang")?,
-                    term: row.try_get("term")?,
-                    key: row.try_get("term_key")?,
-                    stems: row.try_get("stems")?,
-                    confidence: rows::confidence(row)?,
-                })
+        let terms: Vec<TermRow> =
+            serde_json::from_str(&terms).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok(terms
+            .into_iter()
+            .map(|(synonym_id, section, lang, term, key, stems, confidence)| MatchedTerm {
+                synonym_id,
+                section,
+                lang,
+                term,
+                key,
+                stems,
+                confidence,
             })
-            .collect()
+            .collect())
     }
 }
+
+/// A matched term as the statement gives it.
+type TermRow = (i64, Section, Option<Lang>, String, String, String, Confidence);
 
 /// Stems as FTS5 expressions with their weights, as JSON. A stem that the tokeniser would take apart is none of ours:
 /// it is in no term, and an index without details refuses phrases.
