@@ -7,6 +7,8 @@
 //! method of every trait once, in each of its branches that hold SQL, and compares the statements that SQLite ran with
 //! the literals found in `src/store/sqlite/*.rs`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 /// Declares contract tests: each is written once and run on a fresh database of every backend.
 macro_rules! contract {
     ($($(#[$meta:meta])* async fn $name:ident($db:ident) $body:block)*) => {

@@ -50,15 +50,16 @@ impl From<sqlx::Error> for StoreError {
         // SQLite's result codes: https://www.sqlite.org/rescode.html (the low byte is the primary code).
         let code = error
             .as_database_error()
-            .and_then(|error| error.code())
+            .and_then(sqlx::error::DatabaseError::code)
             .and_then(|code| code.parse::<i64>().ok())
             .map(|code| code & 0xff);
         match (&error, code) {
             (sqlx::Error::PoolTimedOut, _) | (_, Some(5 | 6)) => Self::Busy(error.to_string()),
             (_, Some(13)) => Self::Full(error.to_string()),
             (_, Some(8)) => Self::Unusable(format!("the database is not writable: {error}")),
-            (_, Some(11 | 26)) => Self::Corrupt(error.to_string()),
-            (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_), _) => Self::Corrupt(error.to_string()),
+            (_, Some(11 | 26)) | (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_), _) => {
+                Self::Corrupt(error.to_string())
+            }
             _ => Self::Database(error),
         }
     }

@@ -1,5 +1,7 @@
 //! The client of Ollama, the generator and its gates, against a strict fake that speaks HTTP.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

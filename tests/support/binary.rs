@@ -180,17 +180,14 @@ impl Server {
 }
 
 /// Asks again and again until there is an answer.
-#[track_caller]
-pub fn eventually<T, F: AsyncFnMut() -> Option<T>>(what: &str, mut ask: F) -> impl Future<Output = T> {
-    async move {
-        let started = Instant::now();
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
+pub async fn eventually<T, F: AsyncFnMut() -> Option<T>>(what: &str, mut ask: F) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
         }
+        assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

@@ -74,7 +74,8 @@ async fn migrate(writer: &SqlitePool, options: &SqliteOptions) -> Result<()> {
 
 fn unusable(options: &SqliteOptions, error: &sqlx::Error) -> StoreError {
     let path = options.path.display();
-    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| i64::from_str(&code).ok());
+    let code =
+        error.as_database_error().and_then(sqlx::error::DatabaseError::code).and_then(|code| i64::from_str(&code).ok());
     StoreError::Unusable(match code.map(|code| code & 0xff) {
         Some(5 | 6) => return StoreError::Busy(format!("another process holds the database {path}")),
         Some(14) => format!("cannot open the database {path}: check that its folder is there and writable"),

@@ -103,7 +103,7 @@ impl JobStore for SqliteStore {
         // RETURNING has no order of its own.
         match order {
             ClaimOrder::Priority => {
-                leased.sort_by_key(|leased| (std::cmp::Reverse(leased.job.priority), leased.job.id))
+                leased.sort_by_key(|leased| (std::cmp::Reverse(leased.job.priority), leased.job.id));
             }
             ClaimOrder::Age => leased.sort_by_key(|leased| leased.job.id),
         }

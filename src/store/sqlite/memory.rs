@@ -121,7 +121,7 @@ impl Memory {
             match change {
                 Some((tag_type, vector)) if index.vectors.upsert(synonym_id, tag_type, &vector) => {}
                 Some(_) => {
-                    tracing::error!(synonym.id = synonym_id, "a stored vector has another length than the others")
+                    tracing::error!(synonym.id = synonym_id, "a stored vector has another length than the others");
                 }
                 None => index.vectors.remove(synonym_id),
             }

@@ -56,7 +56,7 @@ fn composed(tag: &str) -> String {
 /// The tag that a prompt asks about: the first JSON string behind `tag musical:`, else the first one at all.
 pub(super) fn tag_of(prompt: &str) -> String {
     let start = prompt.find("tag musical:").unwrap_or(0);
-    let quoted = prompt[start..].find('"').map(|at| &prompt[start + at..]).unwrap_or(prompt);
+    let quoted = prompt[start..].find('"').map_or(prompt, |at| &prompt[start + at..]);
     let mut strings = serde_json::Deserializer::from_str(quoted).into_iter::<String>();
     match strings.next() {
         Some(Ok(tag)) => tag,
