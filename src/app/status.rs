@@ -123,4 +123,8 @@ impl StatusSource for Status {
         *last = Some((Instant::now(), components.clone()));
         components
     }
+
+    async fn tag_count(&self) -> Option<u64> {
+        self.store.tag_count().await.ok()
+    }
 }

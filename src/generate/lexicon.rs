@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use serde::Deserialize;
 
 use super::{GenerateError, Generation, GenerationRequest, Generator};
-use crate::domain::{Confidence, Lang, Section, Source, TagName, TagRef, TagType, Term, TermStatus, key};
+use crate::domain::{
+    Confidence, Lang, MAX_TERM_CHARS, Section, Source, TagName, TagRef, TagType, Term, TermStatus, key,
+};
 
 /// The lexicon, one entry a line.
 const LEXICON: &str = include_str!("../../data/lexicon.jsonl");
@@ -187,6 +189,8 @@ fn variants(name: &str) -> Vec<Term> {
     ];
     terms.push(variant(Section::Translations, Some(Lang::En), name));
     terms.push(variant(Section::Translations, Some(Lang::Fr), name));
+    // A name of full length leaves no room for another word.
+    terms.retain(|term| term.term.chars().count() <= MAX_TERM_CHARS);
     terms
 }
 

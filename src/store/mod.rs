@@ -43,6 +43,9 @@ pub trait TagStore: Send + Sync {
     /// Tags by type, then number.
     async fn list_tags(&self, filter: &TagFilter, page: &Page) -> Result<Listing<TagOverview>>;
 
+    /// How many tags there are.
+    async fn tag_count(&self) -> Result<u64>;
+
     /// Gives a tag another name and enqueues its generation anew.
     ///
     /// # Errors

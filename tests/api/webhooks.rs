@@ -15,6 +15,7 @@ async fn server() -> TestServer {
     TestServer::start_with(ServerOptions { webhook_secrets: vec![SECRET], ..ServerOptions::default() }).await
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the callers build it in place")]
 fn event(kind: &str, data: Value) -> Value {
     json!({ "type": kind, "timestamp": "2026-11-22T10:00:00Z", "data": data })
 }

@@ -53,6 +53,7 @@ contract! {
         assert!(db.store.schema_version().await.unwrap() >= 1);
         assert!(!db.store.describe().is_empty());
         db.genre("ska").await;
+        assert_eq!(db.store.tag_count().await.unwrap(), 1);
         let again = db.backend.reopen().await;
         db.store.close().await;
         assert!(db.store.ping().await.is_err());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use musonym::{
     domain::{JobKind, JobState, Priority, TagType},
     store::{
-        AdminStore, ClaimOrder, Finish, JobStore, Page, StoreError, SynonymFilter, SynonymStore, TagStore,
+        AdminStore, ClaimOrder, Finish, JobStore, Page, StoreError, SynonymFilter, SynonymStore, TagFilter, TagStore,
         sqlite::{SqliteOptions, SqliteStore},
     },
 };
@@ -58,7 +58,7 @@ async fn a_full_database_says_so_loses_nothing_and_goes_on_when_there_is_room() 
     let job = store.claim(JobKind::Generate, ClaimOrder::Priority, "worker", LEASE, 1).await.unwrap().remove(0);
     let mut acknowledged = 0;
     let error = loop {
-        let tag = format!("{:090}", acknowledged);
+        let tag = format!("{acknowledged:090}");
         match store.create_tags(&[(TagType::Genre, name(&tag))], Priority::LOW).await {
             Ok(_) => acknowledged += 1,
             Err(error) => break error,
@@ -72,7 +72,10 @@ async fn a_full_database_says_so_loses_nothing_and_goes_on_when_there_is_room() 
     let error = store.create_synonyms(&draft(mood("sad"), &[&"x".repeat(90_000)])).await.unwrap_err();
     assert!(matches!(error, StoreError::Full(_)), "the handle lives on: {error:?}");
     assert_eq!(store.job(job.job.id).await.unwrap().unwrap().state, JobState::Running, "its work is not lost");
-    assert_eq!(store.list_tags(&Default::default(), &Page::first(10_000)).await.unwrap().items.len(), acknowledged + 1);
+    assert_eq!(
+        store.list_tags(&TagFilter::default(), &Page::first(10_000)).await.unwrap().items.len(),
+        acknowledged + 1
+    );
     store.close().await;
 
     file.options.max_pages = None;

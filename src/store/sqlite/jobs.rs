@@ -228,7 +228,7 @@ impl JobStore for SqliteStore {
         if let Some(twin) = queued_twin(&mut transaction, id).await? {
             return Err(StoreError::Conflict(format!("the same work is queued already as job {twin}")));
         }
-        sqlx::query("UPDATE job SET state = 'queued', attempts = 0, run_at = ?1, updated_at = ?1 WHERE id = ?2")
+        sqlx::query("UPDATE job SET state = 'queued', attempts = 0, last_error = NULL, run_at = ?1, updated_at = ?1 WHERE id = ?2")
             .bind(now_ms())
             .bind(id)
             .execute(&mut *transaction)

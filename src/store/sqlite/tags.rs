@@ -60,6 +60,14 @@ impl TagStore for SqliteStore {
         Ok(page.listing(items, |item| TagCursor::of(item.tag.tag_type, item.tag.id)))
     }
 
+    async fn tag_count(&self) -> Result<u64> {
+        let count: i64 =
+            sqlx::query_scalar("SELECT (SELECT COUNT(*) FROM genre_tag) + (SELECT COUNT(*) FROM mood_tag)")
+                .fetch_one(&self.readers)
+                .await?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
     async fn rename_tag(&self, tag: &TagRef, name: &TagName, priority: Priority) -> Result<TagUpdate> {
         let mut transaction = self.begin().await?;
         let found = require(&mut transaction, tag).await?;

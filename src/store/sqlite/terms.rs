@@ -83,7 +83,8 @@ pub(super) async fn rename(
     .await?;
     for synonym_id in renamed {
         let is_active: bool = sqlx::query_scalar(
-            "UPDATE mir_synonym SET embedding = NULL, embedding_space = NULL WHERE id = ? RETURNING is_active",
+            "UPDATE mir_synonym SET embedding = NULL, embedding_space = NULL, version = version + 1
+             WHERE id = ? RETURNING is_active",
         )
         .bind(synonym_id)
         .fetch_one(&mut *connection)
