@@ -229,6 +229,8 @@ pub async fn work(app: &App, chosen: ChosenGenerator, shutdown: &Shutdown) -> Re
         async move { runner.run(stop).await }
     });
     let worked = tokio::select! {
+        // First, for a worker that was stopped may have ended by now.
+        biased;
         () = stop.cancelled() => Ok(()),
         _ = tasks.join_next() => {
             Err(AppError::Start("the worker ended badly: see the log, then start again".to_owned()))

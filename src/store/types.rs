@@ -132,7 +132,7 @@ pub enum ImportOutcome {
 pub struct Revision {
     /// The version that the change made.
     pub version: i64,
-    /// What was done: `created`, `generated`, `replaced`, `deactivated`, `activated`, `imported`, `proposed`.
+    /// What was done: `created`, `generated`, `replaced`, `deactivated`, `activated`, `imported`, `proposed`, `renamed`.
     pub action: String,
     /// Who did it.
     pub source: Source,

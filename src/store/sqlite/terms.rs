@@ -82,13 +82,16 @@ pub(super) async fn rename(
     .fetch_all(&mut *connection)
     .await?;
     for synonym_id in renamed {
-        let is_active: bool = sqlx::query_scalar(
-            "UPDATE mir_synonym SET embedding = NULL, embedding_space = NULL, version = version + 1
-             WHERE id = ? RETURNING is_active",
+        let (is_active, version, sections): (bool, i64, String) = sqlx::query_as(
+            "UPDATE mir_synonym SET embedding = NULL, embedding_space = NULL, version = version + 1, updated_at = ?2
+             WHERE id = ?1 RETURNING is_active, version, synonyms",
         )
         .bind(synonym_id)
+        .bind(now_ms())
         .fetch_one(&mut *connection)
         .await?;
+        let revision = NewRevision { synonym_id, version, before: Some(&sections), after: Some(&sections) };
+        record(&mut *connection, revision, "renamed", Source::Manual, tag_type, name).await?;
         if is_active {
             jobs::enqueue(&mut *connection, &NewJob::embed(synonym_id, Priority::LOW)).await?;
         }
