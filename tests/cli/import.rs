@@ -96,21 +96,3 @@ fn a_file_that_is_not_there_is_named() {
     home.run(&["tags", "import", "nowhere.txt", "--type", "genre"]).refused(1, &["nowhere.txt"]);
     home.run(&["tags", "import", ".", "--type", "genre"]).refused(1, &["folder"]);
 }
-
-#[test]
-fn the_real_library_goes_in_whole() {
-    let path = "/work/shared/data/library_tags.txt";
-    let Ok(text) = std::fs::read(path) else {
-        eprintln!("skipped: {path} is not there");
-        return;
-    };
-    let home = Home::new();
-    let ran = home.run(&["tags", "import", path, "--type", "genre", "--json"]).succeeded();
-    let summary = &ran.json()[0];
-    let count = |name: &str| summary[name].as_u64().unwrap();
-    let lines = text.split(|&byte| byte == b'\n').count() - usize::from(text.ends_with(b"\n"));
-    let told = count("created") + count("present") + count("refused") + count("blank");
-    assert_eq!(told, u64::try_from(lines).unwrap(), "{summary}");
-    assert_eq!(u64::try_from(tags(&home).len()).unwrap(), count("created"));
-    assert!(count("refused") > 0);
-}
