@@ -16,7 +16,7 @@ async fn kill_9_five_times_during_200_tags_loses_nothing_and_repeats_at_most_one
     const KILLS: usize = 5;
     let ollama = FakeOllama::start().await;
     ollama.set_delay(Duration::from_millis(5));
-    let home = Home::new(ollama.url()).with("MUSONYM_JOBS__LEASE_SECONDS", "1");
+    let home = Home::new(ollama.url()).with("MUSONYM_JOBS__LEASE_SECONDS", "3");
     let names: Vec<String> = (0..TAGS).map(|number| format!("crash test genre {number}")).collect();
     std::fs::write(home.path().join("tags.txt"), names.join("\n")).unwrap();
     home.run(&["tags", "import", "tags.txt", "--type", "genre"]).await;
