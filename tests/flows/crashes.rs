@@ -1,7 +1,8 @@
 //! Workers that are killed without warning.
 //!
-//! Planted faults that turn this red: acknowledge before the synonyms are committed (end the job in a transaction of its
-//! own before `save` in `store/sqlite/generation.rs`), or no fencing (drop `lease_owner` from `holds`).
+//! The fencing of leases has its own test in the store's contract suite
+//! (`a_lapsed_lease_is_claimed_anew_and_its_former_holder_can_do_nothing`): drop `lease_owner` from `holds` in
+//! `store/sqlite/jobs.rs`, and it turns red.
 
 use std::time::Duration;
 
