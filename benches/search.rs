@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use musonym::{
     domain::{Priority, key, stem_groups},
-    embed::{EmbedError, EmbedService, Embedder},
+    embed::{EmbedError, EmbedService, Embedder, Embedders},
     generate::{LexiconGenerator, lexicon_tags},
     jobs::{Events, Runner, RunnerSettings},
     search::{SearchRequest, SearchSettings, Searcher},
@@ -54,6 +54,9 @@ impl Embedder for HashEmbedder {
     fn query_text(&self, query: &str) -> String {
         query.to_owned()
     }
+    fn family(&self) -> &'static str {
+        "bench:"
+    }
     fn describe(&self) -> String {
         "hash".to_owned()
     }
@@ -74,7 +77,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let started = Instant::now();
     store.create_tags(&tags, Priority::LOW).await?;
     println!("{:<34} {:>6} tags       {:>10.3} s", "import", tags.len(), started.elapsed().as_secs_f64());
-    let embedder = Arc::new(EmbedService::new(Arc::clone(&store), Some(Arc::new(HashEmbedder))));
+    let embedder = Arc::new(EmbedService::new(Arc::clone(&store), Embedders::only(Arc::new(HashEmbedder))));
     let runner = Runner::new(
         Arc::clone(&store),
         Arc::new(LexiconGenerator),

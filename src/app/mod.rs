@@ -50,7 +50,7 @@ impl App {
     pub async fn open(settings: Settings) -> Result<Self, AppError> {
         let store = open_store(&settings).await?;
         let ollama = ollama_client(&settings)?;
-        let embedder = providers::embedder(&settings, &store, &ollama).await?;
+        let embedder = Arc::new(EmbedService::new(Arc::clone(&store), providers::embedders(&settings, &ollama)));
         Ok(Self { settings, store, embedder, ollama, events: Events::default() })
     }
 

@@ -7,14 +7,10 @@ use secrecy::ExposeSecret;
 use super::AppError;
 use crate::{
     config::{ConfigError, EmbedProvider, GenerateProvider, Settings},
-    embed::{EmbedService, Embedder, OllamaEmbedder},
+    embed::{BuiltinEmbedder, Embedder, Embedders, OllamaEmbedder},
     generate::{Generator, LexiconGenerator, OllamaGenerator, PromptTemplate},
     ollama::{OllamaClient, OllamaTimeouts},
-    store::{SETTING_EMBEDDING_SPACE, Store},
 };
-
-/// What the names of embedding spaces made through Ollama begin with.
-const OLLAMA_SPACE: &str = "ollama:";
 
 /// A generator, and why it is this one.
 pub struct ChosenGenerator {
@@ -82,29 +78,19 @@ fn prompt(settings: &Settings) -> Result<PromptTemplate, AppError> {
     PromptTemplate::parse(&text).map_err(|error| refused(format!("is no prompt: {error}")))
 }
 
-/// The embedder of this database. With `auto` it is the one that the database was embedded with, else Ollama, which is
-/// attached even while it does not answer: jobs wait for it, searches say that they run without it.
-pub(super) async fn embedder(
-    settings: &Settings,
-    store: &Arc<dyn Store>,
-    ollama: &OllamaClient,
-) -> Result<Arc<EmbedService>, AppError> {
-    let recorded = store.setting(SETTING_EMBEDDING_SPACE).await?;
-    let attach = match (settings.embed.provider, recorded.as_deref()) {
-        (EmbedProvider::Ollama, _) | (EmbedProvider::Auto, None) => true,
-        (EmbedProvider::Auto, Some(space)) => space.starts_with(OLLAMA_SPACE),
+/// The embedders that the settings allow, and the built-in one as standby. Nothing is sent: the database's own is chosen
+/// when something is first embedded.
+pub(super) fn embedders(settings: &Settings, ollama: &OllamaClient) -> Embedders {
+    let builtin: Arc<dyn Embedder> = Arc::new(BuiltinEmbedder::default());
+    let ollama = || -> Arc<dyn Embedder> {
+        Arc::new(OllamaEmbedder::new(Arc::new(ollama.clone()), &settings.embed.model, settings.embed.keep_alive))
     };
-    if !attach {
-        tracing::warn!(
-            embedding.space = recorded,
-            "the vectors in the database are of an embedder that this build lacks; search runs by words alone until \
-             `musonym reembed` with embed.provider = \"ollama\""
-        );
-        return Ok(Arc::new(EmbedService::new(Arc::clone(store), None)));
-    }
-    let embedder: Arc<dyn Embedder> =
-        Arc::new(OllamaEmbedder::new(Arc::new(ollama.clone()), &settings.embed.model, settings.embed.keep_alive));
-    Ok(Arc::new(EmbedService::new(Arc::clone(store), Some(embedder))))
+    let allowed = match settings.embed.provider {
+        EmbedProvider::Builtin => vec![Arc::clone(&builtin)],
+        EmbedProvider::Ollama => vec![ollama()],
+        EmbedProvider::Auto => vec![ollama(), Arc::clone(&builtin)],
+    };
+    Embedders { allowed, standby: Some(builtin) }
 }
 
 /// How long a look at Ollama may take where somebody waits for the answer.

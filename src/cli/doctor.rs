@@ -109,7 +109,10 @@ fn wanted(settings: &Settings) -> Vec<(&'static str, String, bool)> {
         let required = settings.generate.provider == GenerateProvider::Ollama;
         wanted.push(("writes synonyms", settings.generate.model.clone(), required));
     }
-    wanted.push(("makes vectors", settings.embed.model.clone(), settings.embed.provider == EmbedProvider::Ollama));
+    if settings.embed.provider != EmbedProvider::Builtin {
+        let required = settings.embed.provider == EmbedProvider::Ollama;
+        wanted.push(("makes vectors", settings.embed.model.clone(), required));
+    }
     wanted
 }
 

@@ -4,6 +4,7 @@
 mod demo;
 mod doctor;
 mod error;
+mod eval;
 mod export;
 mod generate;
 mod import;
@@ -81,6 +82,7 @@ enum Command {
     Export(export::ExportArgs),
     Import(import::ImportArgs),
     Jobs(jobs::JobsArgs),
+    Eval(eval::EvalArgs),
     Reembed(reembed::ReembedArgs),
     Migrate(migrate::MigrateArgs),
     Doctor(doctor::DoctorArgs),
@@ -152,6 +154,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<(), CliError> 
         Command::Export(args) => export::run(args, settings).await,
         Command::Import(args) => import::run(args, settings).await,
         Command::Jobs(args) => jobs::run(args, settings).await,
+        Command::Eval(args) => eval::run(args, settings).await,
         Command::Reembed(args) => reembed::run(args, settings).await,
         Command::Migrate(args) => migrate::run(args, settings).await,
         Command::Doctor(args) => doctor::run(args, settings).await,

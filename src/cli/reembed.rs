@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app::{App, Shutdown},
-    config::{EmbedProvider, Settings},
+    config::Settings,
 };
 
 /// Embed everything anew with the configured model.
@@ -31,9 +31,7 @@ pub(super) struct ReembedArgs {
     output: OutputArgs,
 }
 
-pub(super) async fn run(args: ReembedArgs, mut settings: Settings) -> Result<(), CliError> {
-    // Whatever made the vectors so far: this command is how that is changed.
-    settings.embed.provider = EmbedProvider::Ollama;
+pub(super) async fn run(args: ReembedArgs, settings: Settings) -> Result<(), CliError> {
     let shutdown = Shutdown::on_signals()?;
     let app = App::open(settings).await?;
     let switched = async { Ok((app.embedder.switch_space().await?, app.embedder.active_space().await?)) };

@@ -101,7 +101,7 @@ pub(super) static KEYS: &[Key] = &[
     whole("generate.num_ctx", 2048, 512, 131_072),
     whole("generate.timeout_seconds", 300, 5, 7200),
     whole("generate.keep_alive_seconds", 900, -1, 7 * DAY),
-    choice("embed.provider", &["auto", "ollama"]),
+    choice("embed.provider", &["auto", "ollama", "builtin"]),
     text("embed.model", "nomic-embed-text"),
     whole("embed.query_deadline_ms", 1000, 10, 60_000),
     whole("embed.batch", 32, 1, 256),

@@ -114,8 +114,11 @@ pub struct GenerateSettings {
 /// Which embedder makes vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmbedProvider {
-    /// The one the database was embedded with, else Ollama as soon as it answers.
+    /// The one the database was embedded with; before that, Ollama where it answers with the model present, else the
+    /// built-in one.
     Auto,
+    /// The built-in model.
+    Builtin,
     /// An embedding model behind Ollama.
     Ollama,
 }

@@ -53,6 +53,7 @@ pub(super) fn settings(
         embed: EmbedSettings {
             provider: match values.text("embed.provider")?.as_str() {
                 "ollama" => EmbedProvider::Ollama,
+                "builtin" => EmbedProvider::Builtin,
                 _ => EmbedProvider::Auto,
             },
             model: model(values, "embed.model")?,

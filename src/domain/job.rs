@@ -1,8 +1,5 @@
 //! Jobs: units of background work that live in the database beside the tags they serve.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

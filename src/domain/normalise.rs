@@ -40,6 +40,17 @@ pub fn loose_key(text: &str) -> String {
     }
 }
 
+/// Whether a key may be this looser one with noise words around it: false for certain, true perhaps.
+pub fn differs_by_noise(key: &str, loose_key: &str) -> bool {
+    // A connector may stand beside a noise word.
+    fn is_noise(rest: &str) -> bool {
+        rest.is_empty()
+            || rest.strip_prefix('n').is_some_and(is_noise)
+            || NOISE_WORDS.iter().any(|word| rest.strip_prefix(word).is_some_and(is_noise))
+    }
+    key.match_indices(loose_key).any(|(at, found)| is_noise(&key[..at]) && is_noise(&key[at + found.len()..]))
+}
+
 /// The words of a text after folding, connectors as `n`: what [`key`] joins and what stemming starts from.
 pub fn words(text: &str) -> Vec<String> {
     let folded = fold(text);

@@ -1,5 +1,6 @@
 //! Embedding: texts to vectors of one embedding space.
 
+mod builtin;
 mod ollama;
 mod service;
 mod text;
@@ -8,8 +9,9 @@ use async_trait::async_trait;
 
 use crate::ollama::OllamaError;
 
+pub use builtin::BuiltinEmbedder;
 pub use ollama::{DEFAULT_MODEL, OllamaEmbedder};
-pub use service::{EmbedService, EmbedStatus, QueryVector};
+pub use service::{EmbedService, EmbedStatus, Embedders, QueryEmbedding, QueryVector};
 pub use text::document_text;
 
 /// A way to embed texts.
@@ -37,6 +39,10 @@ pub trait Embedder: Send + Sync {
     /// The text that is embedded for a query, prefix included.
     fn query_text(&self, query: &str) -> String;
 
+    /// What the names of all its spaces begin with, `ollama:` for example: by it a database finds the embedder that it was
+    /// embedded with.
+    fn family(&self) -> &'static str;
+
     /// For people: provider and model.
     fn describe(&self) -> String;
 }
@@ -47,6 +53,9 @@ pub enum EmbedError {
     /// Ollama failed.
     #[error(transparent)]
     Ollama(#[from] OllamaError),
+    /// The built-in model failed; the text says how.
+    #[error("the built-in model failed: {0}")]
+    Builtin(String),
     /// No embedder is configured.
     #[error("no embedder is configured")]
     NotConfigured,
@@ -74,14 +83,14 @@ impl EmbedError {
         match self {
             Self::Ollama(error) => error.is_outage(),
             Self::NotConfigured | Self::SpaceChanged { .. } | Self::Store(_) => true,
-            Self::Deadline(_) => false,
+            Self::Deadline(_) | Self::Builtin(_) => false,
         }
     }
 
     /// A stable word for the cause, for clients.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Ollama(_) | Self::Store(_) => "embedder_unavailable",
+            Self::Ollama(_) | Self::Builtin(_) | Self::Store(_) => "embedder_unavailable",
             Self::NotConfigured => "embedder_not_configured",
             Self::SpaceChanged { .. } => "embedding_space_changed",
             Self::Deadline(_) => "embedder_timeout",

@@ -15,6 +15,9 @@ use crate::ollama::{OllamaClient, OllamaError};
 /// The model that embeds unless another is configured: 768 dimensions, English.
 pub const DEFAULT_MODEL: &str = "nomic-embed-text";
 
+/// What the names of its spaces begin with.
+const FAMILY: &str = "ollama:";
+
 /// How long the digest of the model is believed: within it, a model that is replaced goes unnoticed.
 const SPACE_TTL: Duration = Duration::from_secs(60);
 
@@ -72,7 +75,7 @@ impl OllamaEmbedder {
         let fingerprint = Sha256::digest(format!("{digest}|{dimensions}|{scheme}"));
         let [a, b, c, d, ..]: [u8; 32] = fingerprint.into();
         let short = u32::from_be_bytes([a, b, c, d]);
-        Ok(format!("ollama:{}:{}:{dimensions}:{short:08x}", self.model, prefixes.name))
+        Ok(format!("{FAMILY}{}:{}:{dimensions}:{short:08x}", self.model, prefixes.name))
     }
 }
 
@@ -108,6 +111,10 @@ impl Embedder for OllamaEmbedder {
 
     fn query_text(&self, query: &str) -> String {
         format!("{}{query}", prefixes(&self.model).query)
+    }
+
+    fn family(&self) -> &'static str {
+        FAMILY
     }
 
     fn describe(&self) -> String {

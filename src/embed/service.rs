@@ -1,4 +1,7 @@
-//! The embedder that serves this database, and the guard of its embedding space.
+//! The embedders that serve this database, and the guard of its embedding spaces.
+//!
+//! One space is active: the first embedder that answers fixes it for the database, and only `musonym reembed` changes it. The
+//! standby (the built-in model) has vectors of its own for every tag, and answers a query that the active embedder misses.
 
 use std::{
     sync::{
@@ -10,7 +13,7 @@ use std::{
 
 use moka::future::Cache;
 
-use super::{EmbedError, Embedder};
+use super::{EmbedError, Embedder, document_text};
 use crate::store::{SETTING_EMBEDDING_SPACE, Store, StoreError};
 
 /// Query vectors kept, by space and query: 3 KiB each.
@@ -18,6 +21,25 @@ const QUERY_VECTORS: u64 = 10_000;
 
 /// After an outage, queries do not wait for the embedder for this long; the first one after it tries again.
 const OUTAGE_PAUSE: Duration = Duration::from_secs(5);
+
+/// Tags that get their standby vectors in one go.
+const STANDBY_BATCH: usize = 32;
+
+/// Which embedders there are.
+#[derive(Clone, Default)]
+pub struct Embedders {
+    /// Those that the settings allow, the preferred one first.
+    pub allowed: Vec<Arc<dyn Embedder>>,
+    /// Fills and serves a space of its own beside the active one.
+    pub standby: Option<Arc<dyn Embedder>>,
+}
+
+impl Embedders {
+    /// One embedder and no other.
+    pub fn only(embedder: Arc<dyn Embedder>) -> Self {
+        Self { allowed: vec![embedder], standby: None }
+    }
+}
 
 /// What the embedder can do now, for health pages and `doctor`.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,10 +61,21 @@ pub struct QueryVector {
     pub vector: Arc<[f32]>,
 }
 
-/// Guards the active space: vectors of another one are neither stored nor compared.
+/// What embedding a query gave.
+#[derive(Clone, Debug, Default)]
+pub struct QueryEmbedding {
+    /// The vector, of the standby's space where the active embedder failed.
+    pub vector: Option<QueryVector>,
+    /// Why it is not of the active space.
+    pub failure: Option<EmbedError>,
+    /// The text that was embedded, prefix included.
+    pub text: Option<String>,
+}
+
+/// Guards the active space: vectors of another one are neither stored as its own nor compared with it.
 pub struct EmbedService {
     store: Arc<dyn Store>,
-    embedder: Option<Arc<dyn Embedder>>,
+    embedders: Embedders,
     queries: Cache<(String, String), Arc<[f32]>>,
     /// Until when (Unix ms) queries do not try an embedder that was out of service, and the error they get instead.
     paused_until: AtomicI64,
@@ -50,42 +83,81 @@ pub struct EmbedService {
 }
 
 impl EmbedService {
-    /// A service over `embedder`; `None` when no embedder is configured.
-    pub fn new(store: Arc<dyn Store>, embedder: Option<Arc<dyn Embedder>>) -> Self {
+    /// A service over these embedders.
+    pub fn new(store: Arc<dyn Store>, embedders: Embedders) -> Self {
         Self {
             store,
-            embedder,
+            embedders,
             queries: Cache::new(QUERY_VECTORS),
             paused_until: AtomicI64::new(0),
             last_outage: std::sync::Mutex::new(None),
         }
     }
 
-    fn embedder(&self) -> Result<&Arc<dyn Embedder>, EmbedError> {
-        self.embedder.as_ref().ok_or(EmbedError::NotConfigured)
+    /// The space that is recorded as the database's.
+    async fn recorded(&self) -> Result<Option<String>, EmbedError> {
+        self.store.setting(SETTING_EMBEDDING_SPACE).await.map_err(|error| store_error(&error))
     }
 
-    /// Asks the embedder for its space and records it as the database's when that has none.
+    /// The embedder of the recorded space; before one is recorded, the first allowed one that answers.
+    async fn choose(&self) -> Result<(&Arc<dyn Embedder>, String), EmbedError> {
+        let allowed = &self.embedders.allowed;
+        let of_space = |space: &str| allowed.iter().find(|embedder| space.starts_with(embedder.family()));
+        let mut problem = EmbedError::NotConfigured;
+        if let Some(active) = self.recorded().await? {
+            return match (of_space(&active), allowed.first()) {
+                (Some(embedder), _) => Ok((embedder, active)),
+                (None, Some(other)) => Err(EmbedError::SpaceChanged { active, offered: other.describe() }),
+                (None, None) => Err(problem),
+            };
+        }
+        for embedder in allowed {
+            match embedder.space().await {
+                Ok(offered) => {
+                    let insert = self.store.setting_or_insert(SETTING_EMBEDDING_SPACE, &offered).await;
+                    let active = insert.map_err(|error| store_error(&error))?;
+                    // Another process may have been faster, with another embedder.
+                    let embedder = of_space(&active).unwrap_or(embedder);
+                    tracing::info!(embedding.space = active, "this database is embedded by {}", embedder.describe());
+                    return Ok((embedder, active));
+                }
+                Err(error) => problem = error,
+            }
+        }
+        Err(problem)
+    }
+
+    /// The active embedder and its space, which the embedder still makes.
+    async fn active(&self) -> Result<(&Arc<dyn Embedder>, String), EmbedError> {
+        let (embedder, active) = self.choose().await?;
+        let offered = embedder.space().await?;
+        if active == offered { Ok((embedder, active)) } else { Err(EmbedError::SpaceChanged { active, offered }) }
+    }
+
+    /// The active space. The first embedder that answers fixes it where the database has none.
     ///
     /// # Errors
-    /// [`EmbedError`]; [`EmbedError::SpaceChanged`] when the database is embedded in another space.
+    /// [`EmbedError`]; [`EmbedError::SpaceChanged`] when the database is embedded in another space than the embedder's.
     pub async fn active_space(&self) -> Result<String, EmbedError> {
-        let offered = self.embedder()?.space().await?;
-        let active = self
-            .store
-            .setting_or_insert(SETTING_EMBEDDING_SPACE, &offered)
-            .await
-            .map_err(|error| store_error(&error))?;
-        if active == offered { Ok(active) } else { Err(EmbedError::SpaceChanged { active, offered }) }
+        Ok(self.active().await?.1)
     }
 
-    /// Makes the embedder's space the active one and enqueues the embedding of everything. Returns new jobs.
+    /// Makes the space of the first allowed embedder that answers the active one, and enqueues the embedding of
+    /// everything. Returns new jobs.
     ///
     /// # Errors
     /// [`EmbedError`].
     pub async fn switch_space(&self) -> Result<u64, EmbedError> {
-        let offered = self.embedder()?.space().await?;
-        self.store.switch_embedding_space(&offered).await.map_err(|error| store_error(&error))
+        let mut problem = EmbedError::NotConfigured;
+        for embedder in &self.embedders.allowed {
+            match embedder.space().await {
+                Ok(space) => {
+                    return self.store.switch_embedding_space(&space).await.map_err(|error| store_error(&error));
+                }
+                Err(error) => problem = error,
+            }
+        }
+        Err(problem)
     }
 
     /// Vectors for texts that are stored, in the returned space.
@@ -93,46 +165,124 @@ impl EmbedService {
     /// # Errors
     /// [`EmbedError`].
     pub async fn embed_documents(&self, texts: &[String]) -> Result<(String, Vec<Vec<f32>>), EmbedError> {
-        let space = self.active_space().await?;
-        let vectors = self.embedder()?.embed_documents(texts).await?;
-        Ok((space, vectors))
+        let (embedder, space) = self.active().await?;
+        Ok((space, embedder.embed_documents(texts).await?))
+    }
+
+    /// Gives some of the tags that lack one their vector in the standby's space. Returns how many; 0 when none lacks one,
+    /// or the standby is the active embedder itself, whose vectors are made by jobs.
+    ///
+    /// # Errors
+    /// [`EmbedError`].
+    pub async fn fill_standby(&self) -> Result<usize, EmbedError> {
+        let Some(standby) = &self.embedders.standby else { return Ok(0) };
+        let space = standby.space().await?;
+        if !self.stands_by(&space).await? {
+            return Ok(0);
+        }
+        let failed = |error: StoreError| store_error(&error);
+        let inputs = self.store.rows_without_vector(&space, STANDBY_BATCH).await.map_err(failed)?;
+        if inputs.is_empty() {
+            return Ok(0);
+        }
+        let texts: Vec<String> = inputs.iter().map(|input| document_text(&input.tag_name, &input.terms)).collect();
+        let vectors = standby.embed_documents(&texts).await?;
+        let vectors = inputs.iter().map(|input| (input.synonym_id, input.version)).zip(vectors);
+        let vectors: Vec<_> = vectors.map(|((id, version), vector)| (id, version, vector)).collect();
+        self.store.store_other_vectors(&space, &vectors).await.map_err(failed)
+    }
+
+    /// Whether tags have vectors in the standby's space beside those of the active one.
+    ///
+    /// # Errors
+    /// [`EmbedError`].
+    pub async fn has_standby_space(&self) -> Result<bool, EmbedError> {
+        match &self.embedders.standby {
+            Some(standby) => self.stands_by(&standby.space().await?).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Whether the standby's space is beside the active one: not where it is that one, or may become it.
+    async fn stands_by(&self, space: &str) -> Result<bool, EmbedError> {
+        Ok(match self.recorded().await? {
+            Some(active) => active != space,
+            None => !self.embedders.allowed.iter().any(|embedder| space.starts_with(embedder.family())),
+        })
     }
 
     /// The state for people.
     pub async fn status(&self) -> EmbedStatus {
-        let describe = self.embedder.as_ref().map_or_else(|| "none".to_owned(), |embedder| embedder.describe());
-        match self.active_space().await {
-            Ok(space) => EmbedStatus { describe, space: Some(space), problem: None },
+        let none = || self.embedders.allowed.first().map_or_else(|| "none".to_owned(), |embedder| embedder.describe());
+        match self.active().await {
+            Ok((embedder, space)) => EmbedStatus { describe: embedder.describe(), space: Some(space), problem: None },
             Err(error) => {
-                let space = self.store.setting(SETTING_EMBEDDING_SPACE).await.ok().flatten();
-                EmbedStatus { describe, space, problem: Some(error.to_string()) }
+                let space = self.recorded().await.ok().flatten();
+                EmbedStatus { describe: none(), space, problem: Some(error.to_string()) }
             }
         }
     }
 
-    /// The text that is embedded for a query; `None` without an embedder.
-    pub fn query_text(&self, query: &str) -> Option<String> {
-        self.embedder.as_ref().map(|embedder| embedder.query_text(query))
+    /// The query's vector: of the active space within `deadline`, else the standby's with the reason.
+    pub async fn embed_query(self: &Arc<Self>, query: &str, deadline: Duration) -> QueryEmbedding {
+        let failure = match self.embed_in_time(query, deadline).await {
+            Ok((vector, text)) => return QueryEmbedding { vector: Some(vector), failure: None, text: Some(text) },
+            Err(error) => error,
+        };
+        let standby = match self.embed_by_standby(query).await {
+            Ok(standby) => standby,
+            Err(error) => {
+                tracing::warn!(%error, "the standby embedder failed, too");
+                None
+            }
+        };
+        let (vector, text) = standby.unzip();
+        QueryEmbedding { vector, failure: Some(failure), text }
     }
 
-    /// The query's vector within `deadline`, from the cache where it was embedded before. Queries that come at the same
-    /// time are embedded once; one that misses its deadline is still embedded, for the next who asks.
-    ///
-    /// # Errors
-    /// [`EmbedError`].
-    pub async fn embed_query(self: &Arc<Self>, query: &str, deadline: Duration) -> Result<QueryVector, EmbedError> {
+    /// The query's vector in the standby's space, whatever the active embedder says.
+    pub async fn embed_query_by_standby(&self, query: &str) -> QueryEmbedding {
+        match self.embed_by_standby(query).await {
+            Ok(Some((vector, text))) => QueryEmbedding { vector: Some(vector), failure: None, text: Some(text) },
+            Ok(None) => QueryEmbedding { failure: Some(EmbedError::NotConfigured), ..QueryEmbedding::default() },
+            Err(error) => QueryEmbedding { failure: Some(error), ..QueryEmbedding::default() },
+        }
+    }
+
+    async fn embed_by_standby(&self, query: &str) -> Result<Option<(QueryVector, String)>, EmbedError> {
+        let Some(standby) = &self.embedders.standby else { return Ok(None) };
+        let space = standby.space().await?;
+        if !self.stands_by(&space).await? {
+            return Ok(None);
+        }
+        Ok(Some(self.embed_cached(standby, space, query).await?))
+    }
+
+    /// Queries that come at the same time are embedded once; one that misses its deadline is still embedded, for the next
+    /// who asks.
+    async fn embed_in_time(
+        self: &Arc<Self>,
+        query: &str,
+        deadline: Duration,
+    ) -> Result<(QueryVector, String), EmbedError> {
         // A vector of the active space stays right whatever the embedder does now.
-        if let Some(space) = self.store.setting(SETTING_EMBEDDING_SPACE).await.map_err(|error| store_error(&error))?
-            && let Some(vector) = self.queries.get(&(space.clone(), query.to_owned())).await
+        if let Some(space) = self.store.active_space()
+            && let Some(embedder) = self.embedders.allowed.iter().find(|known| space.starts_with(known.family()))
         {
-            return Ok(QueryVector { space, vector });
+            let text = embedder.query_text(query);
+            if let Some(vector) = self.queries.get(&(space.clone(), text.clone())).await {
+                return Ok((QueryVector { space, vector }, text));
+            }
         }
         if let Some(error) = self.recent_outage() {
             return Err(error);
         }
         let service = Arc::clone(self);
         let query = query.to_owned();
-        let embedding = tokio::spawn(async move { service.embed_uncapped(query).await });
+        let embedding = tokio::spawn(async move {
+            let (embedder, space) = service.active().await?;
+            service.embed_cached(embedder, space, &query).await
+        });
         let result = match tokio::time::timeout(deadline, embedding).await {
             Err(_) => Err(EmbedError::Deadline(deadline.as_millis())),
             Ok(Err(panic)) => Err(EmbedError::Store(panic.to_string())),
@@ -146,18 +296,22 @@ impl EmbedService {
         result
     }
 
-    async fn embed_uncapped(&self, query: String) -> Result<QueryVector, EmbedError> {
-        let space = self.active_space().await?;
-        let embedder = self.embedder()?;
+    async fn embed_cached(
+        &self,
+        embedder: &Arc<dyn Embedder>,
+        space: String,
+        query: &str,
+    ) -> Result<(QueryVector, String), EmbedError> {
+        let text = embedder.query_text(query);
         let vector = self
             .queries
-            .try_get_with((space.clone(), query.clone()), async {
+            .try_get_with((space.clone(), text.clone()), async {
                 metrics::counter!("musonym_query_embeddings_total").increment(1);
-                embedder.embed_query(&query).await.map(Arc::from)
+                embedder.embed_query(query).await.map(Arc::from)
             })
             .await
             .map_err(|error: Arc<EmbedError>| (*error).clone())?;
-        Ok(QueryVector { space, vector })
+        Ok((QueryVector { space, vector }, text))
     }
 
     fn recent_outage(&self) -> Option<EmbedError> {

@@ -109,6 +109,7 @@ impl Runner {
         if let Err(error) = self.store.fill_missing_keys().await {
             tracing::warn!(%error, "keys of tags written by plain SQL could not be computed");
         }
+        let filled = self.fill_standby().await;
         let mut lanes = self.lanes.lock().await;
         let lanes = &mut *lanes;
         if lanes.generated < GENERATION_PHASE {
@@ -120,7 +121,18 @@ impl Runner {
         lanes.generated = 0;
         let embedded = self.step_lane(JobKind::Embed, &mut lanes.embed, stop).await;
         // A phase that ended by its length may have left generation waiting.
-        embedded || self.step_lane(JobKind::Generate, &mut lanes.generate, stop).await
+        embedded || self.step_lane(JobKind::Generate, &mut lanes.generate, stop).await || filled
+    }
+
+    /// Whether tags got their vectors in the standby's space. They are derived and cost milliseconds: no jobs.
+    async fn fill_standby(&self) -> bool {
+        match self.embedder.fill_standby().await {
+            Ok(filled) => filled > 0,
+            Err(error) => {
+                tracing::warn!(%error, "vectors of the built-in space could not be made");
+                false
+            }
+        }
     }
 
     async fn step_lane(&self, kind: JobKind, lane: &mut Lane, stop: &CancellationToken) -> bool {

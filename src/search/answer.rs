@@ -20,6 +20,18 @@ pub enum Fusion {
     Weighted,
 }
 
+/// Which branches of the search run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Branches {
+    /// Words and meaning.
+    #[default]
+    Both,
+    /// Words alone.
+    Lexical,
+    /// Meaning alone.
+    Vector,
+}
+
 /// A search, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchRequest {
@@ -37,6 +49,10 @@ pub struct SearchRequest {
     pub min_score: f64,
     /// How the branches become one score.
     pub fusion: Fusion,
+    /// Which of them run; all, unless their worth is measured.
+    pub branches: Branches,
+    /// Whether the standby's vectors are asked rather than the active ones.
+    pub by_standby: bool,
 }
 
 /// Why a search cannot be asked.
@@ -67,6 +83,8 @@ impl SearchRequest {
             explain: false,
             min_score: 0.0,
             fusion: Fusion::Weighted,
+            branches: Branches::Both,
+            by_standby: false,
         }
     }
 

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use crate::{
-    domain::{Lang, Section, key, loose_key, parse_stems, stem_groups},
-    store::MatchedTerm,
+    domain::{Lang, Section, differs_by_noise, key, loose_key, parse_stems, stem_groups},
+    store::{MatchedTerm, Recalled},
 };
 
 use super::answer::{Match, MatchKind};
@@ -87,10 +87,10 @@ impl Evidence {
 }
 
 /// The evidence for each row among the recalled terms.
-pub(super) fn evidence(query: &Query, terms: &[MatchedTerm]) -> HashMap<i64, Evidence> {
+pub(super) fn evidence(query: &Query, recalled: &Recalled) -> HashMap<i64, Evidence> {
     let mut best: HashMap<i64, Evidence> = HashMap::new();
     let mut words: HashMap<i64, SpreadWords> = HashMap::new();
-    for term in terms {
+    for term in &recalled.terms {
         let meeting = meet(query, term);
         if let Some(text) = &meeting.words {
             words.entry(term.synonym_id).or_insert_with(|| SpreadWords::new(query)).add(text, term);
@@ -157,8 +157,8 @@ fn meet(query: &Query, term: &MatchedTerm) -> Meeting {
 fn is_same_name(query: &Query, term: &MatchedTerm) -> bool {
     term.key == query.key
         || term.key == query.loose_key
-        // Normalising is dear, and a key without its noise words is a part of the whole key.
-        || (term.key.contains(&query.loose_key) && loose_key(&term.term) == query.loose_key)
+        // Normalising is dear: first whether noise words alone can make the difference.
+        || (differs_by_noise(&term.key, &query.loose_key) && loose_key(&term.term) == query.loose_key)
 }
 
 /// Which words of the query stand in the term, and how much of query and term that covers, 0..=1.
@@ -254,7 +254,8 @@ mod tests {
     }
 
     fn best(query: &str, terms: &[MatchedTerm]) -> Evidence {
-        evidence(&Query::new(query, None), terms).remove(&1).unwrap()
+        let terms = terms.iter().cloned().map(std::sync::Arc::new).collect();
+        evidence(&Query::new(query, None), &Recalled { terms, ..Recalled::default() }).remove(&1).unwrap()
     }
 
     #[test]

@@ -4,12 +4,13 @@
 //! 0.3 × lexical + 0.7 × vector on calibrated scores, where strong lexical evidence stands on its own.
 
 mod answer;
+pub mod evaluation;
 mod fuse;
 mod lexical;
 mod searcher;
 
 pub use answer::{
-    BranchExplanation, Degraded, Explanation, Fusion, MAX_LIMIT, MAX_QUERY_CHARS, Match, MatchKind, SearchAnswer,
-    SearchHit, SearchRequest, SearchRequestError,
+    BranchExplanation, Branches, Degraded, Explanation, Fusion, MAX_LIMIT, MAX_QUERY_CHARS, Match, MatchKind,
+    SearchAnswer, SearchHit, SearchRequest, SearchRequestError,
 };
 pub use searcher::{EncodedAnswer, SearchError, SearchSettings, Searcher};

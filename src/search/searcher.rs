@@ -10,13 +10,14 @@ use axum::body::Bytes;
 use moka::future::Cache;
 
 use super::{
-    answer::{BranchExplanation, Degraded, SearchAnswer, SearchHit, SearchRequest, SearchRequestError},
+    answer::{BranchExplanation, Branches, Degraded, SearchAnswer, SearchHit, SearchRequest, SearchRequestError},
     fuse::{Calibration, Fused, fuse},
     lexical::{Query, evidence},
 };
 use crate::{
-    embed::{EmbedService, QueryVector},
-    store::{Recall, Recalled, Store, StoreError},
+    domain::SynonymRecord,
+    embed::{EmbedError, EmbedService, QueryEmbedding, QueryVector},
+    store::{CandidateTag, Recall, Recalled, Store, StoreError},
 };
 
 /// Terms that each way of lexical matching may propose.
@@ -133,25 +134,24 @@ impl Searcher {
         request.validate()?;
         let started = Instant::now();
         let query = Query::new(&request.q, request.lang);
-        let (vector, degraded) = match self.embedder.embed_query(&request.q, self.settings.embed_deadline).await {
-            Ok(vector) => (Some(vector), Vec::new()),
-            Err(error) => {
-                metrics::counter!("musonym_search_degraded_total", "code" => error.code()).increment(1);
-                let reason = error.to_string();
-                (None, vec![Degraded { branch: "vector".to_owned(), code: error.code().to_owned(), reason }])
-            }
+        let embedding = match (request.branches, request.by_standby) {
+            (Branches::Lexical, _) => QueryEmbedding::default(),
+            (_, true) => self.embedder.embed_query_by_standby(&request.q).await,
+            (_, false) => self.embedder.embed_query(&request.q, self.settings.embed_deadline).await,
         };
+        let degraded: Vec<Degraded> = embedding.failure.iter().map(|failure| degraded(failure, &embedding)).collect();
+        let vector = embedding.vector;
         let embedded = started.elapsed();
         let recalled = self.recall(&query, request, vector.as_ref()).await?;
         let ranked = rank(&query, &recalled, vector.as_ref(), request);
-        let results = self.results(ranked, request).await?;
+        let results = self.results(ranked, request.explain).await?;
         metrics::histogram!("musonym_search_seconds", "part" => "embed").record(embedded.as_secs_f64());
         metrics::histogram!("musonym_search_seconds", "part" => "rank")
             .record(started.elapsed().saturating_sub(embedded).as_secs_f64());
         let explain = request.explain.then(|| BranchExplanation {
             key: query.key,
             stems: query.stems,
-            embedded_text: vector.as_ref().and_then(|_| self.embedder.query_text(&request.q)),
+            embedded_text: embedding.text,
             space: vector.as_ref().map(|vector| vector.space.clone()),
             lexical_candidates: recalled.terms.len(),
             vector_candidates: recalled.vectors.len(),
@@ -165,12 +165,13 @@ impl Searcher {
         request: &SearchRequest,
         vector: Option<&QueryVector>,
     ) -> Result<Recalled, StoreError> {
-        let keys = query.keys();
-        let fuzzy = query.key.chars().count() <= LONGEST_FUZZY_KEY;
+        let by_words = request.branches != Branches::Vector;
+        let keys = if by_words { query.keys() } else { Vec::new() };
+        let fuzzy = by_words && query.key.chars().count() <= LONGEST_FUZZY_KEY;
         self.store
             .recall(&Recall {
                 keys: &keys,
-                stems: &query.stems,
+                stems: if by_words { &query.stems } else { &[] },
                 fuzzy_key: fuzzy.then_some(query.key.as_str()),
                 vector: vector.map(|vector| (vector.space.as_str(), &*vector.vector)),
                 tag_type: request.tag_type,
@@ -180,16 +181,15 @@ impl Searcher {
             .await
     }
 
-    /// The best rows with their synonyms. Equal scores are ordered by name, so that the order of insertion never shows.
-    async fn results(&self, ranked: Vec<(i64, Fused)>, request: &SearchRequest) -> Result<Vec<SearchHit>, StoreError> {
-        let last = ranked.get(request.limit - 1).map_or(0.0, |(_, fused)| fused.score);
-        let mut kept: HashMap<i64, Fused> = ranked.into_iter().take_while(|(_, fused)| fused.score >= last).collect();
-        let ids: Vec<i64> = kept.keys().copied().collect();
-        let mut hits: Vec<SearchHit> = Vec::with_capacity(ids.len());
-        for record in self.store.synonyms_by_ids(&ids).await? {
+    /// The ranked rows with their synonyms.
+    async fn results(&self, ranked: Vec<(i64, Fused)>, explain: bool) -> Result<Vec<SearchHit>, StoreError> {
+        let ids: Vec<i64> = ranked.iter().map(|(id, _)| *id).collect();
+        let mut records: HashMap<i64, SynonymRecord> =
+            self.store.synonyms_by_ids(&ids).await?.into_iter().map(|record| (record.id, record)).collect();
+        let hit = |(id, fused): (i64, Fused)| {
             // Between recall and here a row may have been taken out.
-            let Some(fused) = kept.remove(&record.id).filter(|_| record.is_active) else { continue };
-            hits.push(SearchHit {
+            let record = records.remove(&id).filter(|record| record.is_active)?;
+            Some(SearchHit {
                 tag_type: record.tag_type,
                 tag_name: record.tag_name,
                 id: record.id,
@@ -198,18 +198,25 @@ impl Searcher {
                 vector_score: fused.vector,
                 matched: fused.matched,
                 synonyms: record.synonyms,
-                explain: request.explain.then_some(fused.explanation),
-            });
-        }
-        hits.sort_by(|a, b| {
-            b.score.total_cmp(&a.score).then_with(|| a.tag_name.cmp(&b.tag_name)).then(a.tag_type.cmp(&b.tag_type))
-        });
-        hits.truncate(request.limit);
-        Ok(hits)
+                explain: explain.then_some(fused.explanation),
+            })
+        };
+        Ok(ranked.into_iter().filter_map(hit).collect())
     }
 }
 
-/// All candidates above the floor and the caller's `min_score`, best first.
+/// What the answer says of an active embedder that failed.
+fn degraded(failure: &EmbedError, embedding: &QueryEmbedding) -> Degraded {
+    metrics::counter!("musonym_search_degraded_total", "code" => failure.code()).increment(1);
+    let instead = match embedding.vector {
+        Some(_) => "the built-in vectors stand in",
+        None => "the answer is given by words alone",
+    };
+    Degraded { branch: "vector".to_owned(), code: failure.code().to_owned(), reason: format!("{failure}; {instead}") }
+}
+
+/// The best candidates above the floor and the caller's `min_score`, best first. Equal scores are ordered by name, so that
+/// the order of insertion never shows.
 fn rank(
     query: &Query,
     recalled: &Recalled,
@@ -217,14 +224,17 @@ fn rank(
     request: &SearchRequest,
 ) -> Vec<(i64, Fused)> {
     let calibration = Calibration::of_space(vector.map_or("", |vector| vector.space.as_str()));
-    let lexical = evidence(query, &recalled.terms);
-    let mut cosines: HashMap<i64, Option<f32>> = lexical.keys().map(|id| (*id, None)).collect();
-    cosines.extend(recalled.vectors.iter().map(|hit| (hit.synonym_id, Some(hit.cosine))));
-    let mut ranked: Vec<(i64, Fused)> = cosines
-        .into_iter()
-        .filter_map(|(id, cosine)| Some((id, fuse(lexical.get(&id), cosine, calibration)?)))
-        .filter(|(_, fused)| fused.score >= request.min_score)
+    let lexical = evidence(query, recalled);
+    let cosines: HashMap<i64, f32> = recalled.vectors.iter().map(|hit| (hit.synonym_id, hit.cosine)).collect();
+    let mut ranked: Vec<(&CandidateTag, i64, Fused)> = recalled
+        .tags
+        .iter()
+        .filter_map(|(id, tag)| Some((tag, *id, fuse(lexical.get(id), cosines.get(id).copied(), calibration)?)))
+        .filter(|(_, _, fused)| fused.score >= request.min_score)
         .collect();
-    ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
-    ranked
+    ranked.sort_by(|(tag, _, a), (other, _, b)| {
+        b.score.total_cmp(&a.score).then_with(|| tag.name.cmp(&other.name)).then(tag.tag_type.cmp(&other.tag_type))
+    });
+    ranked.truncate(request.limit);
+    ranked.into_iter().map(|(_, id, fused)| (id, fused)).collect()
 }

@@ -15,10 +15,10 @@ use tokio::sync::watch;
 
 pub use error::StoreError;
 pub use types::{
-    ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, ExportRow, ExportSynonyms, Finish,
-    Generated, GenerationDone, GenerationNeed, GenerationOutcome, ImportOutcome, JobCounts, JobFilter, Listing,
-    MatchedTerm, Page, Recall, Recalled, Retention, Revision, SynonymFilter, SynonymsDraft, TagFilter, TagOverview,
-    TagUpdate, VectorHit, WebhookEvent, WebhookOutcome,
+    CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, ExportRow,
+    ExportSynonyms, Finish, Generated, GenerationDone, GenerationNeed, GenerationOutcome, ImportOutcome, JobCounts,
+    JobFilter, Listing, MatchedTerm, Page, Recall, Recalled, Retention, Revision, SynonymFilter, SynonymsDraft,
+    TagFilter, TagOverview, TagUpdate, VectorHit, WebhookEvent, WebhookOutcome,
 };
 
 use crate::domain::{Job, JobKind, Lease, LeasedJob, Priority, SynonymRecord, Tag, TagName, TagRef, TagType};
@@ -169,6 +169,13 @@ pub trait JobStore: Send + Sync {
     /// or of a space that is not active is not stored.
     async fn complete_embeddings(&self, space: &str, done: &[EmbeddingDone]) -> Result<Vec<EmbeddingOutcome>>;
 
+    /// Up to `limit` active rows that have no vector in this space, with what is to be embedded for them.
+    async fn rows_without_vector(&self, space: &str, limit: usize) -> Result<Vec<EmbedInput>>;
+
+    /// Stores vectors of a space beside the active one, by row and version; those of outdated versions are dropped.
+    /// Returns how many are stored.
+    async fn store_other_vectors(&self, space: &str, vectors: &[(i64, i64, Vec<f32>)]) -> Result<usize>;
+
     /// The job with this number.
     async fn job(&self, id: i64) -> Result<Option<Job>>;
 
@@ -202,6 +209,9 @@ pub trait JobStore: Send + Sync {
 pub trait SearchStore: Send + Sync {
     /// Candidates of both branches.
     async fn recall(&self, recall: &Recall<'_>) -> Result<Recalled>;
+
+    /// The active embedding space as last read: another process's change of it shows within a second.
+    fn active_space(&self) -> Option<String>;
 
     /// A number that has risen whenever anything that a search answers with may have changed. Cheap.
     fn vocabulary_version(&self) -> i64;

@@ -1,6 +1,6 @@
 //! What goes into a store and comes out of it, beside the domain's own types.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{collections::HashMap, fmt, str::FromStr, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -384,10 +384,25 @@ pub struct Recall<'a> {
 /// The candidates of both branches.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recalled {
-    /// Terms that met the query by key, stem or trigram, with their tags.
-    pub terms: Vec<MatchedTerm>,
+    /// Terms that met the query by key, stem or trigram.
+    pub terms: Vec<Arc<MatchedTerm>>,
     /// The nearest vectors, and those of every tag in `terms`; at most one per tag.
     pub vectors: Vec<VectorHit>,
+    /// The tags of all terms and vectors, by row.
+    pub tags: HashMap<i64, CandidateTag>,
+    /// For each word of the query, how many tags it stands in.
+    pub word_tags: Vec<usize>,
+    /// How many tags there are to be found.
+    pub tag_count: usize,
+}
+
+/// A tag that was recalled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CandidateTag {
+    /// Genre or mood.
+    pub tag_type: TagType,
+    /// Its name.
+    pub name: Arc<str>,
 }
 
 /// A term that met the query.

@@ -100,7 +100,7 @@ fn the_demo_runs_the_whole_way_and_can_be_repeated() {
         let ran = home.run(&["demo", "--exit"]).succeeded();
         assert!(ran.stdout.contains("musique pour courir") && ran.stdout.contains("psychedelic rock"), "{ran:?}");
         assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{ran:?}");
-        assert!(ran.stderr.contains("no vectors for now"), "{ran:?}");
+        assert!(ran.stderr.contains("vectors are made by the built-in model"), "{ran:?}");
         assert!(!ran.stderr.contains('\r') && ran.stderr.lines().count() < 20, "{ran:?}");
     }
     assert!(home.path().join(".local/share/musonym/demo/demo.db").is_file());

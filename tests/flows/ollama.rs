@@ -56,7 +56,14 @@ async fn an_outage_of_ollama_is_a_degraded_answer_and_jobs_that_wait_unspent() {
     .await;
     assert_eq!(waiting["attempts"], 0, "{waiting}");
     let answer = server.search("jamaican sound system").await;
-    assert_eq!(answer["degraded"][0]["branch"], "vector", "{answer}");
+    let degraded = &answer["degraded"][0];
+    assert_eq!(
+        (&degraded["branch"], &degraded["code"]),
+        (&json!("vector"), &json!("embedder_unavailable")),
+        "{answer}"
+    );
+    assert!(degraded["reason"].as_str().unwrap().contains("the built-in vectors stand in"), "{answer}");
+    assert!(answer["results"][0]["vector_score"].is_number(), "{answer}");
     assert_eq!(server.best("dub").await, "dub", "words still find");
 
     ollama.set_down(false);
@@ -90,4 +97,22 @@ async fn answers_that_cannot_be_used_end_as_a_dead_job_with_its_reason() {
     server.post(&format!("/api/jobs/{}/retry", dead["id"]), json!(null), 200).await;
     server.settled().await;
     assert_eq!(server.get("/api/synonyms/mood/wistful").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_query_that_ollama_embeds_too_late_is_answered_by_the_built_in_vectors_and_says_so() {
+    let ollama = FakeOllama::start().await;
+    let home = Home::new(ollama.url()).with("MUSONYM_EMBED__QUERY_DEADLINE_MS", "50");
+    let server = home.serve(&[]).await;
+    server.post("/api/tags", json!({ "tag_type": "genre", "name": "dub" }), 201).await;
+    server.settled().await;
+    let (_, row) = server.get("/api/synonyms/genre/dub").await;
+    assert_eq!(row["embedding"]["dimensions"], 768, "the active space is Ollama's: {row}");
+    eventually("the built-in space is filled, too", async || {
+        ollama.fail_next(1, Fault::Hang);
+        let answer = server.search(&format!("jamaican bass {}", fastrand::u32(..))).await;
+        assert_eq!(answer["degraded"][0]["code"], "embedder_timeout", "{answer}");
+        answer["results"][0]["vector_score"].is_number().then_some(())
+    })
+    .await;
 }

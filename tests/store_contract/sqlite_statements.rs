@@ -12,14 +12,18 @@ use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
 const LOG: &str = "MUSONYM_TEST_SQL_LOG";
 
 /// Statements that may read a whole table, by their beginning, and why.
-const WHOLE_TABLES: [(&str, &str); 8] = [
+const WHOLE_TABLES: [(&str, &str); 12] = [
     ("SELECT * FROM tag WHERE name_key IS NULL OR", "a new normaliser needs every tag"),
     ("SELECT id, term FROM synonym_term", "a new normaliser needs every term"),
     ("SELECT t.tag_type, t.id FROM tag t", "`generate --all` is for every tag"),
     ("SELECT name FROM tag WHERE instr(", "a word anywhere in a name; names are short and read once a generation"),
     ("SELECT state, COUNT(*) FROM job", "counts all, from an index alone"),
-    ("SELECT id, tag_type, embedding FROM mir_synonym", "loads every vector"),
+    ("SELECT s.id, s.tag_type, COALESCE(g.name, m.name) AS tag_name", "loads every term and vector at the start"),
+    ("SELECT e.synonym_id, s.tag_type, e.space, e.embedding FROM synonym_embedding", "loads every vector at the start"),
+    ("INSERT INTO vocabulary_change (synonym_id) SELECT", "a new normaliser changes every row"),
     ("UPDATE mir_synonym SET embedding = NULL, embedding_space = NULL WHERE embedding_space <>", "drops every vector"),
+    ("UPDATE mir_synonym SET embedding = e.embedding, embedding_space = e.space FROM", "a switch takes every vector"),
+    ("DELETE FROM synonym_embedding WHERE space = ?", "a switch takes every vector"),
     ("SELECT id FROM mir_synonym WHERE is_active = 1 AND embedding IS NULL", "after all vectors were dropped"),
 ];
 

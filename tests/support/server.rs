@@ -8,7 +8,7 @@ use std::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
 use musonym::{
-    embed::EmbedService,
+    embed::{EmbedService, Embedders},
     http::{AppState, Auth, Component, ComponentState, HttpLimits, PROBLEM_JSON, StatusSource, prometheus_builder},
     jobs::Events,
     search::{SearchSettings, Searcher},
@@ -92,7 +92,7 @@ impl TestServer {
         let database = folder.path().join("musonym.db");
         let store = SqliteStore::open(SqliteOptions { max_attempts: 3, ..SqliteOptions::new(&database) });
         let store: Arc<dyn Store> = Arc::new(store.await.unwrap());
-        let embedder = Arc::new(EmbedService::new(store.clone(), None));
+        let embedder = Arc::new(EmbedService::new(store.clone(), Embedders::default()));
         let settings = SearchSettings {
             embed_deadline: Duration::from_secs(1),
             cache_ttl: Duration::from_secs(3600),

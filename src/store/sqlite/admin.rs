@@ -50,6 +50,15 @@ impl AdminStore for SqliteStore {
             .bind(space)
             .execute(&mut *transaction)
             .await?;
+        // Vectors of the new space that were made beforehand serve at once.
+        sqlx::query(
+            "UPDATE mir_synonym SET embedding = e.embedding, embedding_space = e.space FROM synonym_embedding e
+             WHERE e.synonym_id = mir_synonym.id AND e.space = ?",
+        )
+        .bind(space)
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query("DELETE FROM synonym_embedding WHERE space = ?").bind(space).execute(&mut *transaction).await?;
         let missing: Vec<i64> =
             sqlx::query_scalar("SELECT id FROM mir_synonym WHERE is_active = 1 AND embedding IS NULL ORDER BY id")
                 .fetch_all(&mut *transaction)

@@ -1,6 +1,10 @@
 //! Opening the file: connections, settings of the engine, schema, and the watch for other processes.
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     ConnectOptions, Connection, SqlitePool,
@@ -15,6 +19,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long a caller waits for a connection of ours.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Between two tries to open a file that another process holds.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// How often another process's writes are looked for: well within the promised second.
 const WATCH_INTERVAL: Duration = Duration::from_millis(200);
@@ -39,7 +46,22 @@ fn connect_options(options: &SqliteOptions) -> SqliteConnectOptions {
 }
 
 /// The writing and the reading connections, on a file whose schema is current.
+///
+/// Whoever turns a new file to WAL needs it alone for a moment, and others get `SQLITE_BUSY` at once, whatever their
+/// timeout (<https://www.sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode>): they try again here.
 pub(super) async fn open(options: &SqliteOptions) -> Result<(SqlitePool, SqlitePool)> {
+    let started = Instant::now();
+    loop {
+        match open_once(options).await {
+            Err(StoreError::Busy(_)) if started.elapsed() < options.busy_timeout => {
+                tokio::time::sleep(BUSY_PAUSE).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
+async fn open_once(options: &SqliteOptions) -> Result<(SqlitePool, SqlitePool)> {
     let unusable = |error: sqlx::Error| unusable(options, &error);
     let writer = SqlitePoolOptions::new()
         .max_connections(1)

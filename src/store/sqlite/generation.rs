@@ -75,6 +75,34 @@ impl SqliteStore {
         Ok(inputs)
     }
 
+    /// See [`crate::store::JobStore::rows_without_vector`]. Memory knows them.
+    pub(super) async fn read_rows_without_vector(&self, space: &str, limit: usize) -> Result<Vec<EmbedInput>> {
+        let missing = self.memory.read(|index| index.rows_without_vector(space, limit));
+        if missing.is_empty() { Ok(Vec::new()) } else { self.read_embed_inputs(&missing).await }
+    }
+
+    /// See [`crate::store::JobStore::store_other_vectors`].
+    pub(super) async fn write_other_vectors(&self, space: &str, vectors: &[(i64, i64, Vec<f32>)]) -> Result<usize> {
+        let mut transaction = self.begin().await?;
+        let mut stored = 0;
+        for (synonym_id, version, vector) in vectors {
+            stored += sqlx::query(
+                "INSERT INTO synonym_embedding (synonym_id, space, embedding)
+                 SELECT id, ?, ? FROM mir_synonym WHERE id = ? AND version = ?
+                 ON CONFLICT DO UPDATE SET embedding = excluded.embedding",
+            )
+            .bind(space)
+            .bind(vectors::encode(vector))
+            .bind(synonym_id)
+            .bind(version)
+            .execute(&mut *transaction)
+            .await?
+            .rows_affected();
+        }
+        self.commit(transaction).await?;
+        Ok(usize::try_from(stored).unwrap_or(usize::MAX))
+    }
+
     /// See [`crate::store::JobStore::complete_embeddings`].
     pub(super) async fn complete_embedding_jobs(
         &self,

@@ -1,36 +1,62 @@
-//! What is held in memory of the database: the vectors of the active space, the vocabulary version, and which words are
-//! frequent.
+//! What is held in memory of the database: the searchable terms, the vectors of every space, and the vocabulary version
+//! they stand at.
 
-use std::sync::{
-    RwLock,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
-use sqlx::{Row, SqliteConnection, SqlitePool};
+use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 use tokio::sync::Mutex;
 
 use super::{
-    frequency::Frequencies,
-    rows::{parse, tag_type},
+    rows::{json, parse, tag_type},
+    term_index::TermIndex,
     vectors::{VectorIndex, decode},
 };
-use crate::store::{Result, SETTING_EMBEDDING_SPACE};
+use crate::{
+    domain::{Confidence, Lang, Section},
+    store::{MatchedTerm, Result, SETTING_EMBEDDING_SPACE},
+};
 
-/// The vectors and the version they stand at.
+/// Terms, vectors, and the version they stand at.
 pub(super) struct Memory {
     version: AtomicI64,
     index: RwLock<Indexed>,
-    frequencies: RwLock<Frequencies>,
     /// One refresh at a time.
     refreshing: Mutex<()>,
 }
 
-/// The vectors of one space.
+/// What the search looks at.
 #[derive(Default)]
 pub(super) struct Indexed {
-    /// The active space; `None` before anything was embedded.
-    pub(super) space: Option<String>,
-    pub(super) vectors: VectorIndex,
+    /// The active space at the last look; `None` before anything was embedded.
+    pub(super) active_space: Option<String>,
+    pub(super) terms: TermIndex,
+    /// The vectors by space.
+    pub(super) spaces: HashMap<String, VectorIndex>,
+}
+
+/// A term as the statement gives it.
+type TermRow = (Section, Option<Lang>, String, String, String, Confidence);
+
+/// Everything of an active row that the search looks at. One row of JSON for all its terms: each row of a statement costs
+/// two switches between threads.
+macro_rules! select_rows {
+    ($rest:literal) => {
+        concat!(
+            "SELECT s.id, s.tag_type, COALESCE(g.name, m.name) AS tag_name, s.embedding_space, s.embedding,
+                 (SELECT json_group_array(json_array(section, lang, term, term_key, stems, confidence))
+                  FROM (SELECT * FROM synonym_term t WHERE t.synonym_id = s.id AND t.status = 'active' ORDER BY t.id))
+                 AS terms
+             FROM mir_synonym s LEFT JOIN genre_tag g ON g.id = s.genre_tag_id LEFT JOIN mood_tag m ON m.id = s.mood_tag_id
+             WHERE s.is_active = 1",
+            $rest
+        )
+    };
 }
 
 impl Memory {
@@ -40,7 +66,6 @@ impl Memory {
             // Below every version, so that the first refresh loads.
             version: AtomicI64::new(-1),
             index: RwLock::default(),
-            frequencies: RwLock::default(),
             refreshing: Mutex::new(()),
         };
         memory.refresh(pool).await?;
@@ -52,14 +77,9 @@ impl Memory {
         self.version.load(Ordering::Acquire)
     }
 
-    /// Runs `read` over the vectors.
-    pub(super) fn with_index<T>(&self, read: impl FnOnce(&Indexed) -> T) -> T {
-        read(&self.index.read().unwrap_or_else(std::sync::PoisonError::into_inner))
-    }
-
-    /// Runs `read` over the counts of frequent words.
-    pub(super) fn with_frequencies<T>(&self, read: impl FnOnce(&Frequencies) -> T) -> T {
-        read(&self.frequencies.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    /// Runs `read` over terms and vectors.
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Indexed) -> T) -> T {
+        read(&self.index.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads what has changed since the version at hand: the changed rows, or everything after a change of space or
@@ -80,69 +100,115 @@ impl Memory {
             .fetch_optional(&mut *snapshot)
             .await?;
         let known = self.version();
-        let same_space = self.with_index(|index| index.space == space);
+        let same_space = self.read(|index| index.active_space == space);
         if newest == known && same_space {
             return Ok(());
         }
         // A version below the one at hand: the file was replaced by a backup.
         if known < 0 || !same_space || known + 1 < oldest || newest < known {
-            let vectors = load_all(&mut snapshot, space.as_deref()).await?;
-            *self.index.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Indexed { space, vectors };
+            let mut index = load_all(&mut snapshot).await?;
+            index.active_space = space;
+            *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
         } else {
-            self.apply_changes(&mut snapshot, known, space.as_deref()).await?;
-        }
-        if known < 0 || self.with_frequencies(|frequencies| frequencies.is_stale(newest)) {
-            let frequencies = Frequencies::load(&mut snapshot, newest).await?;
-            *self.frequencies.write().unwrap_or_else(std::sync::PoisonError::into_inner) = frequencies;
+            self.apply_changes(&mut snapshot, known).await?;
         }
         self.version.store(newest, Ordering::Release);
         Ok(())
     }
 
-    async fn apply_changes(&self, connection: &mut SqliteConnection, since: i64, space: Option<&str>) -> Result<()> {
-        let rows = sqlx::query(
-            "SELECT c.synonym_id, s.tag_type, s.embedding
-             FROM (SELECT DISTINCT synonym_id FROM vocabulary_change WHERE seq > ?) c
-             LEFT JOIN mir_synonym s ON s.id = c.synonym_id AND s.is_active = 1 AND s.embedding_space = ?",
+    async fn apply_changes(&self, connection: &mut SqliteConnection, since: i64) -> Result<()> {
+        let changed: Vec<i64> = sqlx::query_scalar("SELECT DISTINCT synonym_id FROM vocabulary_change WHERE seq > ?")
+            .bind(since)
+            .fetch_all(&mut *connection)
+            .await?;
+        let wanted = serde_json::json!(changed).to_string();
+        let rows = sqlx::query(select_rows!(" AND s.id IN (SELECT value FROM json_each(?))"))
+            .bind(&wanted)
+            .fetch_all(&mut *connection)
+            .await?;
+        let others = sqlx::query(
+            "SELECT e.synonym_id, s.tag_type, e.space, e.embedding FROM synonym_embedding e
+             CROSS JOIN mir_synonym s ON s.id = e.synonym_id
+             WHERE e.synonym_id IN (SELECT value FROM json_each(?)) AND s.is_active = 1",
         )
-        .bind(since)
-        .bind(space)
-        .fetch_all(connection)
+        .bind(&wanted)
+        .fetch_all(&mut *connection)
         .await?;
-        let mut changes = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let vector: Option<&[u8]> = row.try_get("embedding")?;
-            let vector = vector.map(|blob| parse(decode(blob), "a vector")).transpose()?;
-            let row_type = if vector.is_some() { Some(tag_type(row)?) } else { None };
-            changes.push((row.try_get("synonym_id")?, row_type.zip(vector)));
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        for id in changed {
+            index.remove(id);
         }
-        let mut index = self.index.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (synonym_id, change) in changes {
-            match change {
-                Some((tag_type, vector)) if index.vectors.upsert(synonym_id, tag_type, &vector) => {}
-                Some(_) => {
-                    tracing::error!(synonym.id = synonym_id, "a stored vector has another length than the others");
-                }
-                None => index.vectors.remove(synonym_id),
-            }
-        }
-        Ok(())
+        rows.iter().try_for_each(|row| index.add_row(row))?;
+        others.iter().try_for_each(|row| index.add_other_vector(row))
     }
 }
 
-async fn load_all(connection: &mut SqliteConnection, space: Option<&str>) -> Result<VectorIndex> {
-    let rows = sqlx::query(
-        "SELECT id, tag_type, embedding FROM mir_synonym WHERE is_active = 1 AND embedding_space = ? ORDER BY id",
+async fn load_all(connection: &mut SqliteConnection) -> Result<Indexed> {
+    let mut index = Indexed::default();
+    let rows = sqlx::query(select_rows!("")).fetch_all(&mut *connection).await?;
+    rows.iter().try_for_each(|row| index.add_row(row))?;
+    let others = sqlx::query(
+        "SELECT e.synonym_id, s.tag_type, e.space, e.embedding FROM synonym_embedding e
+         CROSS JOIN mir_synonym s ON s.id = e.synonym_id WHERE s.is_active = 1",
     )
-    .bind(space)
     .fetch_all(connection)
     .await?;
-    let mut vectors = VectorIndex::default();
-    for row in &rows {
-        let (id, blob): (i64, &[u8]) = (row.try_get("id")?, row.try_get("embedding")?);
-        if !vectors.upsert(id, tag_type(row)?, &parse(decode(blob), "a vector")?) {
-            tracing::error!(synonym.id = id, "a stored vector has another length than the others");
+    others.iter().try_for_each(|row| index.add_other_vector(row))?;
+    Ok(index)
+}
+
+impl Indexed {
+    fn remove(&mut self, synonym_id: i64) {
+        self.terms.remove(synonym_id);
+        for vectors in self.spaces.values_mut() {
+            vectors.remove(synonym_id);
         }
     }
-    Ok(vectors)
+
+    /// Takes in a row of `select_rows`.
+    fn add_row(&mut self, row: &SqliteRow) -> Result<()> {
+        let synonym_id: i64 = row.try_get("id")?;
+        let terms: Vec<TermRow> = json(row.try_get("terms")?)?;
+        let terms = terms
+            .into_iter()
+            .map(|(section, lang, term, key, stems, confidence)| MatchedTerm {
+                synonym_id,
+                section,
+                lang,
+                term,
+                key,
+                stems,
+                confidence,
+            })
+            .collect();
+        // Without a name the tag is gone, and its row will be.
+        let Some(tag_name): Option<&str> = row.try_get("tag_name")? else { return Ok(()) };
+        self.terms.upsert(synonym_id, tag_type(row)?, tag_name, terms);
+        match row.try_get("embedding_space")? {
+            Some(space) => self.add_vector(synonym_id, space, row),
+            None => Ok(()),
+        }
+    }
+
+    /// Up to `limit` rows that have no vector in this space.
+    pub(super) fn rows_without_vector(&self, space: &str, limit: usize) -> Vec<i64> {
+        let vectors = self.spaces.get(space);
+        if vectors.is_some_and(|vectors| vectors.len() == self.terms.len()) {
+            return Vec::new();
+        }
+        let missing = |id: &i64| vectors.is_none_or(|vectors| !vectors.contains(*id));
+        self.terms.rows().filter(missing).take(limit).collect()
+    }
+
+    fn add_other_vector(&mut self, row: &SqliteRow) -> Result<()> {
+        self.add_vector(row.try_get("synonym_id")?, row.try_get("space")?, row)
+    }
+
+    fn add_vector(&mut self, synonym_id: i64, space: &str, row: &SqliteRow) -> Result<()> {
+        let vector = parse(decode(row.try_get("embedding")?), "a vector")?;
+        if !self.spaces.entry(space.to_owned()).or_default().upsert(synonym_id, tag_type(row)?, &vector) {
+            tracing::error!(synonym.id = synonym_id, "a stored vector has another length than the others");
+        }
+        Ok(())
+    }
 }

@@ -6,7 +6,7 @@
 
 mod admin;
 mod connect;
-mod frequency;
+
 mod generation;
 mod jobs;
 mod memory;
@@ -14,6 +14,7 @@ mod rows;
 mod search;
 mod synonyms;
 mod tags;
+mod term_index;
 mod terms;
 mod transfer;
 mod vectors;

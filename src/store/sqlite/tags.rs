@@ -273,5 +273,7 @@ async fn rekey_terms(connection: &mut SqliteConnection) -> Result<()> {
             .execute(&mut *connection)
             .await?;
     }
+    // Whoever holds terms in memory reads them anew.
+    sqlx::query("INSERT INTO vocabulary_change (synonym_id) SELECT id FROM mir_synonym").execute(connection).await?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The vectors of the active space in memory, compared one by one: exact, and fast enough for tens of thousands.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{domain::TagType, store::VectorHit};
 
@@ -34,6 +34,16 @@ impl VectorIndex {
         true
     }
 
+    /// How many rows have a vector.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether a row has a vector.
+    pub(super) fn contains(&self, synonym_id: i64) -> bool {
+        self.slots.contains_key(&synonym_id)
+    }
+
     /// Takes a row out, if it is there: the last one moves to its place.
     pub(super) fn remove(&mut self, synonym_id: i64) {
         let Some(slot) = self.slots.remove(&synonym_id) else { return };
@@ -47,13 +57,15 @@ impl VectorIndex {
         }
     }
 
-    /// The `limit` nearest rows of a type (or of both), nearest first, and after them every row of `also`.
-    pub(super) fn nearest(
+    /// The `limit` nearest rows of a type (or of both), nearest first, and after them every row of `also`. Equal cosines
+    /// are ordered by `tag_name`, so that an answer does not depend on the order of insertion.
+    pub(super) fn nearest<'a>(
         &self,
         query: &[f32],
         tag_type: Option<TagType>,
         limit: usize,
         also: impl Iterator<Item = i64>,
+        tag_name: impl Fn(i64) -> &'a str,
     ) -> Vec<VectorHit> {
         if query.len() != self.dimensions || self.rows.is_empty() {
             return Vec::new();
@@ -65,16 +77,18 @@ impl VectorIndex {
             .filter(|((_, row_type), _)| tag_type.is_none_or(|wanted| wanted == *row_type))
             .map(|((synonym_id, _), vector)| VectorHit { synonym_id: *synonym_id, cosine: dot(query, vector) })
             .collect();
-        // Equal cosines are ordered by number, so that an answer does not depend on the order of insertion.
-        let nearer = |a: &VectorHit, b: &VectorHit| b.cosine.total_cmp(&a.cosine).then(a.synonym_id.cmp(&b.synonym_id));
+        let nearer = |a: &VectorHit, b: &VectorHit| {
+            b.cosine.total_cmp(&a.cosine).then_with(|| tag_name(a.synonym_id).cmp(tag_name(b.synonym_id)))
+        };
         if hits.len() > limit {
             hits.select_nth_unstable_by(limit, nearer);
             hits.truncate(limit);
         }
         hits.sort_unstable_by(nearer);
+        let mut known: HashSet<i64> = hits.iter().map(|hit| hit.synonym_id).collect();
         for synonym_id in also {
             if let Some(&slot) = self.slots.get(&synonym_id)
-                && !hits.iter().any(|hit| hit.synonym_id == synonym_id)
+                && known.insert(synonym_id)
             {
                 let vector = &self.values[slot * self.dimensions..][..self.dimensions];
                 hits.push(VectorHit { synonym_id, cosine: dot(query, vector) });
@@ -131,12 +145,12 @@ mod tests {
         }
         let mut query = unit(3);
         query[1] = 0.5;
-        assert_eq!(ids(&index.nearest(&query, None, 2, std::iter::empty())), [3, 1]);
+        assert_eq!(ids(&index.nearest(&query, None, 2, std::iter::empty(), |_| "")), [3, 1]);
         index.remove(1);
         index.remove(1);
-        assert_eq!(ids(&index.nearest(&query, None, 2, std::iter::empty())), [3, 0]);
+        assert_eq!(ids(&index.nearest(&query, None, 2, std::iter::empty(), |_| "")), [3, 0]);
         assert!(index.upsert(4, TagType::Genre, &query));
-        assert_eq!(ids(&index.nearest(&query, None, 1, [2].into_iter())), [4, 2]);
+        assert_eq!(ids(&index.nearest(&query, None, 1, [2].into_iter(), |_| "")), [4, 2]);
     }
 
     #[test]
@@ -144,7 +158,7 @@ mod tests {
         let mut index = VectorIndex::default();
         assert!(index.upsert(1, TagType::Mood, &[1.0, 0.0]));
         assert!(!index.upsert(2, TagType::Mood, &[1.0]));
-        assert!(index.nearest(&[1.0], None, 5, std::iter::empty()).is_empty());
+        assert!(index.nearest(&[1.0], None, 5, std::iter::empty(), |_| "").is_empty());
         index.remove(1);
         assert!(index.upsert(2, TagType::Mood, &[1.0]));
     }

@@ -1,0 +1,331 @@
+//! `musonym eval`: how well search finds, measured on labelled queries.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    OutputArgs,
+    error::CliError,
+    output::{Output, say},
+    progress::{bar, drain_by_kind},
+    render,
+};
+use crate::{
+    app::{App, Shutdown},
+    config::{Database, Settings},
+    domain::Priority,
+    generate::lexicon_tags,
+    search::{
+        Branches, SearchRequest,
+        evaluation::{DEPTH, LabelledQuery, Scores, Tally, relevant_ranks},
+    },
+};
+
+/// A drop of nDCG@10 below the baseline that counts as a loss.
+const TOLERANCE: f64 = 0.01;
+
+/// Measure how well search finds, on labelled queries.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  musonym eval data/eval/queries.jsonl --starter
+  musonym eval queries.jsonl --svg quality.svg
+  musonym eval queries.jsonl --misses --json > quality.json
+  musonym eval queries.jsonl --baseline quality.json     fails on a loss
+
+FILE has one query a line: {\"q\", \"lang\", \"kind\", \"relevant\": [{\"tag_type\",
+\"name\"}]}; kind is alias, spelling, translation, typo, description or context.")]
+pub(super) struct EvalArgs {
+    /// Labelled queries, one JSON object a line
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Measure a fresh database of the starter vocabulary instead of the configured one
+    #[arg(long)]
+    starter: bool,
+    /// Fail when nDCG@10 of the whole search is more than 0.01 below that of this file (made by --json)
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Draw nDCG@10 by kind of query
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// List the queries whose right answers are not among the first ten
+    #[arg(long)]
+    misses: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// The scores of one way of searching.
+#[derive(Debug, Serialize, Deserialize)]
+struct Configuration {
+    name: String,
+    #[serde(flatten)]
+    scores: Scores,
+}
+
+/// What `--json` prints and `--baseline` reads.
+#[derive(Debug, Serialize, Deserialize)]
+struct Report {
+    configurations: Vec<Configuration>,
+}
+
+/// The whole search, as users have it.
+const WHOLE: &str = "hybrid";
+
+pub(super) async fn run(args: EvalArgs, mut settings: Settings) -> Result<(), CliError> {
+    let queries = read_queries(&args.file)?;
+    let baseline = args.baseline.as_deref().map(read_report).transpose()?;
+    let shutdown = Shutdown::on_signals()?;
+    let folder = if args.starter { Some(tempfile_folder()?) } else { None };
+    if let Some(folder) = &folder {
+        settings.database = Database::Sqlite(folder.join("eval.db"));
+        settings.generate.provider = crate::config::GenerateProvider::Lexicon;
+    }
+    let app = App::open(settings).await?;
+    let measured = async {
+        if args.starter {
+            fill(&app, &shutdown).await?;
+        }
+        measure_all(&app, &queries, args.misses, &shutdown).await
+    }
+    .await;
+    app.close().await;
+    if let Some(folder) = folder {
+        // What lies in the system's own folder for temporary files is swept away anyway.
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    let report = measured?;
+    if let Some(path) = &args.svg {
+        std::fs::write(path, svg(&report))
+            .map_err(|error| CliError::Failed(format!("cannot write {}: {error}", path.display())))?;
+    }
+    let mut output = Output::new();
+    if args.output.json {
+        output.json(&report)?;
+    } else {
+        output.line(summary(&report))?;
+        output.line("\nnDCG@10 by kind and language")?;
+        output.line(by_kind(&report))?;
+    }
+    output.flush()?;
+    baseline.map_or(Ok(()), |baseline| compare(&baseline, &report))
+}
+
+fn read_queries(path: &Path) -> Result<Vec<LabelledQuery>, CliError> {
+    let text = read(path)?;
+    let mut queries = Vec::new();
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let query = serde_json::from_str(line).map_err(|error| {
+            CliError::Failed(format!("{}, line {}: no labelled query: {error}", path.display(), number + 1))
+        })?;
+        queries.push(query);
+    }
+    if queries.is_empty() {
+        return Err(CliError::Failed(format!("{} has no queries", path.display())));
+    }
+    Ok(queries)
+}
+
+fn read_report(path: &Path) -> Result<Report, CliError> {
+    serde_json::from_str(&read(path)?)
+        .map_err(|error| CliError::Failed(format!("{} is no report of `musonym eval --json`: {error}", path.display())))
+}
+
+fn read(path: &Path) -> Result<String, CliError> {
+    std::fs::read_to_string(path).map_err(|error| CliError::Failed(format!("cannot read {}: {error}", path.display())))
+}
+
+/// A new folder for a database that is thrown away.
+fn tempfile_folder() -> Result<PathBuf, CliError> {
+    let folder = std::env::temp_dir().join(format!("musonym-eval-{}-{:08x}", std::process::id(), fastrand::u32(..)));
+    crate::app::create_folder(&folder)?;
+    Ok(folder)
+}
+
+/// The starter vocabulary through the whole pipeline.
+async fn fill(app: &App, shutdown: &Shutdown) -> Result<(), CliError> {
+    let tags = lexicon_tags();
+    app.store.create_tags(&tags, Priority::LOW).await?;
+    let total = u64::try_from(tags.len()).unwrap_or(u64::MAX);
+    drain_by_kind(app, app.generator().await?, total, true, shutdown).await
+}
+
+/// Every way of searching that this database allows, one after the other.
+async fn measure_all(
+    app: &App,
+    queries: &[LabelledQuery],
+    list_misses: bool,
+    shutdown: &Shutdown,
+) -> Result<Report, CliError> {
+    let mut ways = vec![
+        ("lexical", Branches::Lexical, false),
+        ("vector", Branches::Vector, false),
+        (WHOLE, Branches::Both, false),
+    ];
+    if app.embedder.has_standby_space().await? {
+        ways.extend([("standby", Branches::Vector, true), ("hybrid-standby", Branches::Both, true)]);
+    }
+    let searcher = app.searcher();
+    let progress = bar("searching", u64::try_from(ways.len() * queries.len()).unwrap_or(u64::MAX));
+    let mut configurations = Vec::new();
+    for (name, branches, by_standby) in ways {
+        let mut tally = Tally::default();
+        for query in queries {
+            let mut request = SearchRequest::new(&query.q);
+            (request.branches, request.by_standby) = (branches, by_standby);
+            request.limit = DEPTH;
+            let answer = searcher.search(&request).await?;
+            if let Some(degraded) = answer.degraded.first() {
+                return Err(CliError::Failed(format!("a degraded search measures nothing: {}", degraded.reason)));
+            }
+            tally.add(query, &answer.results);
+            if list_misses && name == WHOLE && relevant_ranks(query, &answer.results).is_empty() {
+                let found: Vec<&str> = answer.results.iter().take(3).map(|hit| hit.tag_name.as_str()).collect();
+                let wanted: Vec<&str> = query.relevant.iter().map(|tag| tag.name.as_str()).collect();
+                say(format_args!(
+                    "miss: {} ({}, {}): wanted {}; found {}",
+                    render::printable(&query.q, 60),
+                    query.kind,
+                    query.lang,
+                    wanted.join(", "),
+                    found.join(", ")
+                ));
+            }
+            progress.inc(1);
+            if shutdown.token().is_cancelled() {
+                return Err(CliError::Interrupted);
+            }
+        }
+        configurations.push(Configuration { name: name.to_owned(), scores: tally.scores() });
+    }
+    progress.finish_and_clear();
+    Ok(Report { configurations })
+}
+
+/// A row for each configuration.
+fn summary(report: &Report) -> String {
+    let mut table = render::table(["CONFIGURATION", "QUERIES", "HIT@1", "RECALL@10", "NDCG@10", "EN", "FR", "MRR"]);
+    for Configuration { name, scores } in &report.configurations {
+        let all = &scores.all;
+        let of = |lang: &str| scores.by_lang.get(lang).map_or_else(String::new, |m| number(m.ndcg_at_10));
+        table.add_row([
+            name.clone(),
+            all.queries.to_string(),
+            number(all.hit_at_1),
+            number(all.recall_at_10),
+            number(all.ndcg_at_10),
+            of("en"),
+            of("fr"),
+            number(all.mrr),
+        ]);
+    }
+    let mut text = render::text(&table);
+    for Configuration { name, scores } in &report.configurations {
+        if !scores.false_finds.is_empty() {
+            text.push_str(&format!("\n{name}: finds something for {}", scores.false_finds.join(", ")));
+        }
+    }
+    text
+}
+
+/// A row for each kind and language, a column for each configuration.
+fn by_kind(report: &Report) -> String {
+    let mut table = render::table(["KIND", "QUERIES"]);
+    let names = report.configurations.iter().map(|configuration| configuration.name.to_uppercase());
+    table.set_header(["KIND".to_owned(), "QUERIES".to_owned()].into_iter().chain(names));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    let Some(first) = report.configurations.first() else { return String::new() };
+    for (kind, measures) in &first.scores.by_kind {
+        let scores = report.configurations.iter().map(|configuration| {
+            configuration.scores.by_kind.get(kind).map_or_else(String::new, |measures| number(measures.ndcg_at_10))
+        });
+        table.add_row([kind.clone(), measures.queries.to_string()].into_iter().chain(scores));
+    }
+    render::text(&table)
+}
+
+fn number(value: f64) -> String {
+    format!("{value:.3}")
+}
+
+/// Fails where the whole search has become worse than the baseline by more than the tolerance.
+fn compare(baseline: &Report, report: &Report) -> Result<(), CliError> {
+    let whole = |report: &Report| {
+        report.configurations.iter().find(|configuration| configuration.name == WHOLE).map(|whole| whole.scores.all)
+    };
+    let (Some(before), Some(now)) = (whole(baseline), whole(report)) else {
+        return Err(CliError::Failed(format!("the baseline has no configuration `{WHOLE}`")));
+    };
+    let change = now.ndcg_at_10 - before.ndcg_at_10;
+    say(format_args!("nDCG@10 {:.4}, baseline {:.4}: {change:+.4}", now.ndcg_at_10, before.ndcg_at_10));
+    if change < -TOLERANCE {
+        return Err(CliError::Failed(format!("nDCG@10 has dropped by {:.4}, more than {TOLERANCE}", -change)));
+    }
+    Ok(())
+}
+
+/// Bars of nDCG@10: a group for each kind and language, a bar for each configuration.
+fn svg(report: &Report) -> String {
+    const COLOURS: [&str; 5] = ["#9aa5b1", "#5b8fd1", "#1f9d6b", "#c78c2e", "#8a5cb8"];
+    const BAR: usize = 14;
+    const GAP: usize = 18;
+    const HEIGHT: usize = 220;
+    const TOP: usize = 44;
+    const LEFT: usize = 40;
+    let kinds: Vec<&String> =
+        report.configurations.first().map_or_else(Vec::new, |first| first.scores.by_kind.keys().collect());
+    let ways = report.configurations.len();
+    let width = LEFT + kinds.len() * (ways * BAR + GAP) + 20;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {}\" font-family=\"sans-serif\" font-size=\"11\" role=\"img\">\n\
+         <title>nDCG@10 by kind of query</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
+        TOP + HEIGHT + 60
+    );
+    for (place, configuration) in report.configurations.iter().enumerate() {
+        let (x, colour) = (LEFT + place * 150, COLOURS[place % COLOURS.len()]);
+        svg.push_str(&format!(
+            "<rect x=\"{x}\" y=\"12\" width=\"11\" height=\"11\" fill=\"{colour}\"/><text x=\"{}\" y=\"22\">{} ({:.3})</text>\n",
+            x + 16,
+            configuration.name,
+            configuration.scores.all.ndcg_at_10
+        ));
+    }
+    for step in 0..=4 {
+        let y = TOP + HEIGHT - HEIGHT * step / 4;
+        svg.push_str(&format!(
+            "<line x1=\"{LEFT}\" x2=\"{width}\" y1=\"{y}\" y2=\"{y}\" stroke=\"#ddd\"/><text x=\"6\" y=\"{}\">{}.{:02}</text>\n",
+            y + 4,
+            step / 4,
+            step % 4 * 25
+        ));
+    }
+    for (group, kind) in kinds.iter().enumerate() {
+        let x = LEFT + 8 + group * (ways * BAR + GAP);
+        for (place, configuration) in report.configurations.iter().enumerate() {
+            let value = configuration.scores.by_kind.get(*kind).map_or(0.0, |measures| measures.ndcg_at_10);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 220")]
+            let bar = (value.clamp(0.0, 1.0) * 220.0).round() as usize;
+            svg.push_str(&format!(
+                "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{bar}\" fill=\"{}\"><title>{} {kind}: {value:.3}</title></rect>\n",
+                x + place * BAR,
+                TOP + HEIGHT - bar,
+                BAR - 2,
+                COLOURS[place % COLOURS.len()],
+                configuration.name
+            ));
+        }
+        let (kind, lang) = kind.split_once('/').unwrap_or((kind, ""));
+        let middle = x + ways * BAR / 2;
+        for (line, text) in [kind, lang].iter().enumerate() {
+            svg.push_str(&format!(
+                "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{text}</text>\n",
+                TOP + HEIGHT + 16 + line * 14
+            ));
+        }
+    }
+    svg.push_str("</svg>\n");
+    svg
+}

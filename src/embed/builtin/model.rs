@@ -1,0 +1,254 @@
+//! BERT's forward pass over 8-bit weights (Devlin et al., 2018, "BERT: Pre-training of Deep Bidirectional Transformers"),
+//! mean-pooled over the tokens and L2-normalised, as sentence-transformers does for all-MiniLM-L6-v2.
+
+use std::{io::Cursor, sync::Arc};
+
+use candle_core::{
+    D, Device, IndexOp, Module, Result, Tensor,
+    quantized::{QMatMul, QTensor, gguf_file::Content},
+};
+use candle_nn::ops::softmax_last_dim;
+use tokenizers::Tokenizer;
+
+/// Made by `tools/make_model.py`.
+static WEIGHTS: &[u8] = include_bytes!("../../../data/minilm.gguf");
+static TOKENIZER: &[u8] = include_bytes!("../../../data/minilm-tokenizer.json");
+
+/// Longest text in tokens, `[CLS]` and `[SEP]` included; the rest is cut off (the model was trained with so many).
+const MAX_TOKENS: usize = 256;
+
+/// Most tokens of one forward pass, padding included: six tags of usual length. Bounds the memory, and keeps what a pass
+/// works on in the processor's cache.
+const BATCH_TOKENS: usize = 512;
+
+/// From so many tokens in one pass weights are widened to f32.
+const WIDEN_FROM: usize = 64;
+
+const HEADS: usize = 12;
+const LAYERS: usize = 6;
+const LAYER_NORM_EPSILON: f64 = 1e-12;
+
+/// Added to the attention scores of padding, so that it gets no weight.
+const MASKED: f32 = -1e9;
+
+/// The loaded model.
+pub(super) struct Model {
+    tokenizer: Tokenizer,
+    words: QTensor,
+    /// Position embeddings, with that of the only token type added.
+    positions: Tensor,
+    norm: Norm,
+    layers: Vec<Layer>,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Model")
+    }
+}
+
+struct Linear {
+    weight: Arc<QTensor>,
+    quantised: QMatMul,
+    bias: Tensor,
+}
+
+impl Linear {
+    /// Few tokens are multiplied by the 8-bit weights as they are; for many it is several times faster to widen the
+    /// weights first.
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let (texts, tokens, width) = input.dims3()?;
+        if texts * tokens < WIDEN_FROM {
+            return self.quantised.forward(input)?.broadcast_add(&self.bias);
+        }
+        let weight = self.weight.dequantize(&Device::Cpu)?;
+        let output = input.reshape((texts * tokens, width))?.matmul(&weight.t()?)?.broadcast_add(&self.bias)?;
+        output.reshape((texts, tokens, ()))
+    }
+}
+
+struct Norm {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Norm {
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let centred = input.broadcast_sub(&input.mean_keepdim(D::Minus1)?)?;
+        let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
+        let normed = centred.broadcast_div(&(variance + LAYER_NORM_EPSILON)?.sqrt()?)?;
+        normed.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
+    }
+}
+
+struct Layer {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    attention_out: Linear,
+    attention_norm: Norm,
+    intermediate: Linear,
+    out: Linear,
+    norm: Norm,
+}
+
+impl Layer {
+    /// `hidden`: texts × tokens × 384; `mask`: texts × 1 × 1 × tokens.
+    fn forward(&self, hidden: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        let (texts, tokens, width) = hidden.dims3()?;
+        let heads =
+            |tensor: Tensor| tensor.reshape((texts, tokens, HEADS, width / HEADS))?.transpose(1, 2)?.contiguous();
+        let query = heads(self.query.forward(hidden)?)?;
+        let key = heads(self.key.forward(hidden)?)?;
+        let value = heads(self.value.forward(hidden)?)?;
+        #[expect(clippy::cast_precision_loss, reason = "32 is exact")]
+        let scale = 1.0 / ((width / HEADS) as f64).sqrt();
+        let scores = (query.matmul(&key.transpose(2, 3)?)? * scale)?.broadcast_add(mask)?;
+        let context = softmax_last_dim(&scores)?.matmul(&value)?;
+        let context = context.transpose(1, 2)?.reshape((texts, tokens, width))?;
+        let attended = self.attention_norm.forward(&(self.attention_out.forward(&context)? + hidden)?)?;
+        let widened = self.intermediate.forward(&attended)?.gelu_erf()?;
+        self.norm.forward(&(self.out.forward(&widened)? + attended)?)
+    }
+}
+
+/// Reads tensors by the names that the original has.
+struct Reader {
+    content: Content,
+    file: Cursor<&'static [u8]>,
+}
+
+impl Reader {
+    fn matrix(&mut self, name: &str) -> Result<QTensor> {
+        self.content.tensor(&mut self.file, name, &Device::Cpu)
+    }
+
+    fn vector(&mut self, name: &str) -> Result<Tensor> {
+        self.matrix(name)?.dequantize(&Device::Cpu)
+    }
+
+    fn linear(&mut self, name: &str) -> Result<Linear> {
+        let weight = Arc::new(self.matrix(&format!("{name}.weight"))?);
+        let quantised = QMatMul::from_arc(Arc::clone(&weight))?;
+        Ok(Linear { weight, quantised, bias: self.vector(&format!("{name}.bias"))? })
+    }
+
+    fn norm(&mut self, name: &str) -> Result<Norm> {
+        Ok(Norm { weight: self.vector(&format!("{name}.weight"))?, bias: self.vector(&format!("{name}.bias"))? })
+    }
+
+    fn layer(&mut self, number: usize) -> Result<Layer> {
+        let name = |part: &str| format!("encoder.layer.{number}.{part}");
+        Ok(Layer {
+            query: self.linear(&name("attention.self.query"))?,
+            key: self.linear(&name("attention.self.key"))?,
+            value: self.linear(&name("attention.self.value"))?,
+            attention_out: self.linear(&name("attention.output.dense"))?,
+            attention_norm: self.norm(&name("attention.output.LayerNorm"))?,
+            intermediate: self.linear(&name("intermediate.dense"))?,
+            out: self.linear(&name("output.dense"))?,
+            norm: self.norm(&name("output.LayerNorm"))?,
+        })
+    }
+}
+
+impl Model {
+    /// Reads the weights that are part of the binary: about 0.1 s.
+    pub(super) fn load() -> Result<Self> {
+        let tokenizer = Tokenizer::from_bytes(TOKENIZER).map_err(candle_core::Error::msg)?;
+        let mut file = Cursor::new(WEIGHTS);
+        let content = Content::read(&mut file)?;
+        let mut reader = Reader { content, file };
+        let types = reader.vector("embeddings.token_type_embeddings.weight")?;
+        let positions = reader.vector("embeddings.position_embeddings.weight")?.broadcast_add(&types.i(0)?)?;
+        Ok(Self {
+            tokenizer,
+            words: reader.matrix("embeddings.word_embeddings.weight")?,
+            positions,
+            norm: reader.norm("embeddings.LayerNorm")?,
+            layers: (0..LAYERS).map(|number| reader.layer(number)).collect::<Result<_>>()?,
+        })
+    }
+
+    /// A vector for each text, 384 × f32, L2-normalised, in order.
+    pub(super) fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+        let mut tokens: Vec<(usize, Vec<u32>)> = Vec::with_capacity(texts.len());
+        for (place, text) in texts.iter().enumerate() {
+            tokens.push((place, self.tokens(text)?));
+        }
+        // Texts of one length together: padding costs as much as words.
+        tokens.sort_by_key(|(_, tokens)| tokens.len());
+        let mut batches = Vec::new();
+        let mut rest = tokens.as_slice();
+        while !rest.is_empty() {
+            let mut count = 1;
+            while rest.get(count).is_some_and(|(_, next)| next.len() * (count + 1) <= BATCH_TOKENS) {
+                count += 1;
+            }
+            let (batch, later) = rest.split_at(count);
+            batches.push(batch);
+            rest = later;
+        }
+        let mut vectors = vec![Vec::new(); texts.len()];
+        for (batch, made) in batches.iter().zip(self.forward_all(&batches)) {
+            for ((place, _), vector) in batch.iter().zip(made?) {
+                vectors[*place] = vector;
+            }
+        }
+        Ok(vectors)
+    }
+
+    /// A pass for each batch, on as many threads as there are processors: the multiplication itself runs on one.
+    fn forward_all(&self, batches: &[&[(usize, Vec<u32>)]]) -> Vec<Result<Vec<Vec<f32>>>> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(batches.len());
+        if threads <= 1 {
+            return batches.iter().map(|batch| self.forward(batch)).collect();
+        }
+        let mut made: Vec<_> = batches.iter().map(|_| Ok(Vec::new())).collect();
+        let share = batches.len().div_ceil(threads);
+        std::thread::scope(|scope| {
+            for (batches, made) in batches.chunks(share).zip(made.chunks_mut(share)) {
+                scope.spawn(|| {
+                    for (batch, made) in batches.iter().zip(made) {
+                        *made = self.forward(batch);
+                    }
+                });
+            }
+        });
+        made
+    }
+
+    fn tokens(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.tokenizer.encode_fast(text, true).map_err(candle_core::Error::msg)?;
+        let mut tokens = encoding.get_ids().to_vec();
+        if tokens.len() > MAX_TOKENS {
+            let end = tokens.last().copied();
+            tokens.truncate(MAX_TOKENS - 1);
+            tokens.extend(end);
+        }
+        Ok(tokens)
+    }
+
+    /// One pass over texts ordered by length, padded to the last and longest.
+    fn forward(&self, batch: &[(usize, Vec<u32>)]) -> Result<Vec<Vec<f32>>> {
+        let (texts, length) = (batch.len(), batch.last().map_or(0, |(_, tokens)| tokens.len()));
+        let mut ids = Vec::with_capacity(texts * length);
+        let mut kept = Vec::with_capacity(texts * length);
+        for (_, tokens) in batch {
+            ids.extend(tokens.iter().copied().chain(std::iter::repeat_n(0, length - tokens.len())));
+            kept.extend((0..length).map(|position| f32::from(u8::from(position < tokens.len()))));
+        }
+        let ids = Tensor::from_vec(ids, (texts, length), &Device::Cpu)?;
+        let kept = Tensor::from_vec(kept, (texts, length), &Device::Cpu)?;
+        let mask = ((1.0 - &kept)? * f64::from(MASKED))?.reshape((texts, 1, 1, length))?;
+        let embedded = self.words.embedding(&ids)?.broadcast_add(&self.positions.i(..length)?)?;
+        let mut hidden = self.norm.forward(&embedded)?;
+        for layer in &self.layers {
+            hidden = layer.forward(&hidden, &mask)?;
+        }
+        let sum = hidden.broadcast_mul(&kept.unsqueeze(2)?)?.sum(1)?;
+        // The sum has the direction of the mean, and only that is kept.
+        let norm = sum.sqr()?.sum_keepdim(1)?.sqrt()?;
+        sum.broadcast_div(&norm)?.to_vec2()
+    }
+}
