@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O; every other module points at this one.
 
+mod calibration;
 mod job;
 mod normalise;
 mod stem;
@@ -9,9 +10,10 @@ mod synonyms;
 mod tag;
 mod term;
 
+pub use calibration::Calibration;
 pub use job::{EmbedPayload, GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority};
 pub use normalise::{NORMALISER_VERSION, differs_by_noise, key, loose_key, words};
-pub use stem::{parse_stems, stem_groups, stems};
+pub use stem::{parse_stems, rarity, split_elisions, stem_groups, stems};
 pub use synonyms::{MAX_TERM_CHARS, SECTION_MAX_TERMS, SynonymRecord, Synonyms, SynonymsError, Translations};
 pub use tag::{MAX_TAG_NAME_CHARS, Tag, TagName, TagNameError, TagRef, TagType};
 pub(crate) use term::word_enum;

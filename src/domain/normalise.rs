@@ -8,11 +8,24 @@ use caseless::Caseless;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// Stored with the data; a change of the rules below raises it, and stored keys are then computed anew.
-pub const NORMALISER_VERSION: i64 = 1;
+pub const NORMALISER_VERSION: i64 = 2;
 
 /// Words that say only "this is music"; dropped in [`loose_key`], never in [`key`].
-pub(super) const NOISE_WORDS: [&str; 11] =
-    ["genre", "music", "musique", "musiques", "musical", "song", "songs", "sound", "sounds", "style", "tunes"];
+pub(super) const NOISE_WORDS: [&str; 13] = [
+    "genre",
+    "music",
+    "musique",
+    "musiques",
+    "musical",
+    "playlist",
+    "playlists",
+    "song",
+    "songs",
+    "sound",
+    "sounds",
+    "style",
+    "tunes",
+];
 
 /// The key of a name or term: equal keys mean the same written thing.
 ///

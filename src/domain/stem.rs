@@ -63,8 +63,15 @@ pub fn stem_groups(text: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
+/// How much a word says that stands in so many of all tags (inverse document frequency, smoothed: Spärck Jones, 1972;
+/// the form is that of BM25+).
+pub fn rarity(tags_with_word: usize, tags: usize) -> f64 {
+    let count = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+    ((count(tags) + 1.0) / (count(tags_with_word) + 0.5)).ln().max(0.1)
+}
+
 /// Parts an elided article from its word: `musique d'été` → `musique d été`.
-fn split_elisions(text: &str) -> String {
+pub fn split_elisions(text: &str) -> String {
     let mut split = String::with_capacity(text.len());
     let mut word = String::new();
     for character in text.chars() {

@@ -14,13 +14,19 @@ use std::{
 use moka::future::Cache;
 
 use super::{EmbedError, Embedder, document_text};
-use crate::store::{SETTING_EMBEDDING_SPACE, Store, StoreError};
+use crate::{
+    domain::Calibration,
+    store::{SETTING_EMBEDDING_SPACE, Store, StoreError, TagVector},
+};
 
 /// Query vectors kept, by space and query: 3 KiB each.
 const QUERY_VECTORS: u64 = 10_000;
 
 /// After an outage, queries do not wait for the embedder for this long; the first one after it tries again.
 const OUTAGE_PAUSE: Duration = Duration::from_secs(5);
+
+/// Tags whose names are compared with each other's vectors to learn what cosines mean.
+const CALIBRATION_SAMPLE: usize = 128;
 
 /// Tags that get their standby vectors in one go.
 const STANDBY_BATCH: usize = 32;
@@ -209,6 +215,54 @@ impl EmbedService {
             Some(active) => active != space,
             None => !self.embedders.allowed.iter().any(|embedder| space.starts_with(embedder.family())),
         })
+    }
+
+    /// Measures anew what cosines mean, in each space whose library has changed much since it was last measured. Returns
+    /// how many spaces.
+    ///
+    /// # Errors
+    /// [`EmbedError`].
+    pub async fn calibrate(&self) -> Result<usize, EmbedError> {
+        let mut spaces: Vec<(&Arc<dyn Embedder>, String)> = Vec::new();
+        if self.recorded().await?.is_some() {
+            spaces.push(self.active().await?);
+        }
+        if let Some(standby) = &self.embedders.standby {
+            let space = standby.space().await?;
+            if self.stands_by(&space).await? {
+                spaces.push((standby, space));
+            }
+        }
+        let mut measured = 0;
+        for (embedder, space) in spaces {
+            measured += usize::from(self.calibrate_space(embedder, &space).await?);
+        }
+        Ok(measured)
+    }
+
+    async fn calibrate_space(&self, embedder: &Arc<dyn Embedder>, space: &str) -> Result<bool, EmbedError> {
+        let failed = |error: StoreError| store_error(&error);
+        let (sample, tags) = self.store.sample_vectors(space, CALIBRATION_SAMPLE).await.map_err(failed)?;
+        if !self.store.calibration(space).is_stale(tags) {
+            return Ok(false);
+        }
+        let (mut own, mut others) = (Vec::new(), Vec::new());
+        for (place, tag) in sample.iter().enumerate() {
+            let query = embedder.embed_query(&tag.name).await?;
+            for (other, TagVector { vector, .. }) in sample.iter().enumerate() {
+                let cosine = query.iter().zip(vector).map(|(x, y)| x * y).sum();
+                if other == place {
+                    own.push(cosine);
+                } else {
+                    others.push(cosine);
+                }
+            }
+        }
+        let Some(calibration) = Calibration::measure(&mut own, &mut others, tags) else { return Ok(false) };
+        let Calibration { floor, ceiling, .. } = calibration;
+        tracing::info!(embedding.space = space, floor, ceiling, tags, "what cosines mean was measured");
+        self.store.set_calibration(space, &calibration).await.map_err(failed)?;
+        Ok(true)
     }
 
     /// The state for people.

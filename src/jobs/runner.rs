@@ -121,7 +121,22 @@ impl Runner {
         lanes.generated = 0;
         let embedded = self.step_lane(JobKind::Embed, &mut lanes.embed, stop).await;
         // A phase that ended by its length may have left generation waiting.
-        embedded || self.step_lane(JobKind::Generate, &mut lanes.generate, stop).await || filled
+        if embedded || self.step_lane(JobKind::Generate, &mut lanes.generate, stop).await || filled {
+            return true;
+        }
+        self.calibrate().await
+    }
+
+    /// Whether a space was measured anew, now that nothing else is to do.
+    async fn calibrate(&self) -> bool {
+        match self.embedder.calibrate().await {
+            Ok(measured) => measured > 0,
+            Err(error) if error.is_outage() => false,
+            Err(error) => {
+                tracing::warn!(%error, "cosines could not be calibrated");
+                false
+            }
+        }
     }
 
     /// Whether tags got their vectors in the standby's space. They are derived and cost milliseconds: no jobs.

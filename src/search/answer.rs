@@ -53,6 +53,8 @@ pub struct SearchRequest {
     pub branches: Branches,
     /// Whether the standby's vectors are asked rather than the active ones.
     pub by_standby: bool,
+    /// Whether French words are put into English; always, unless its worth is measured.
+    pub gloss: bool,
 }
 
 /// Why a search cannot be asked.
@@ -85,6 +87,7 @@ impl SearchRequest {
             fusion: Fusion::Weighted,
             branches: Branches::Both,
             by_standby: false,
+            gloss: true,
         }
     }
 
@@ -209,6 +212,15 @@ pub struct Explanation {
     pub vector_weight: f64,
 }
 
+/// A part of the query that was put into English before it was embedded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Glossed {
+    /// As asked, folded.
+    pub from: String,
+    /// In English.
+    pub to: String,
+}
+
 /// How the query was read.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct BranchExplanation {
@@ -216,6 +228,10 @@ pub struct BranchExplanation {
     pub key: String,
     /// The stems looked for, a group for each word.
     pub stems: Vec<Vec<String>>,
+    /// The language that the query was taken for; `null` where nothing told.
+    pub lang: Option<Lang>,
+    /// What was put into English before embedding.
+    pub glossed: Vec<Glossed>,
     /// The text that was embedded; `null` when the vector branch did not run.
     pub embedded_text: Option<String>,
     /// The embedding space; `null` when the vector branch did not run.

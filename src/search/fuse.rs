@@ -1,6 +1,6 @@
 //! From the two branches to one score.
 
-use crate::domain::Confidence;
+use crate::domain::{Calibration, Confidence};
 
 use super::{
     answer::{Explanation, Match, MatchKind},
@@ -11,6 +11,9 @@ use super::{
 const LEXICAL_WEIGHT: f64 = 0.3;
 /// Weight of the vector score in the sum.
 const VECTOR_WEIGHT: f64 = 0.7;
+
+/// How much of what the words leave open the vector can add (docs/adr/0001).
+const ADDED_BY_VECTOR: f64 = 0.8;
 
 /// The score of an exact name.
 const EXACT_SCORE: f64 = 1.0;
@@ -25,25 +28,6 @@ const FUSED_CEILING: f64 = 0.89;
 
 /// Below this a tag is no answer: what is left are single words out of context and vectors that are merely there.
 const SCORE_FLOOR: f64 = 0.25;
-
-/// Cosines of one space that mean nothing and everything: what lies between is stretched to 0..=1, so that the weights
-/// mean what they say (raw cosines of a sentence model rarely leave a narrow band).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Calibration {
-    floor: f64,
-    ceiling: f64,
-}
-
-impl Calibration {
-    /// The calibration of a space. nomic-embed-text puts unrelated short texts at about 0.55 to 0.6.
-    pub(super) fn of_space(space: &str) -> Self {
-        if space.contains("nomic") { Self { floor: 0.58, ceiling: 0.86 } } else { Self { floor: 0.25, ceiling: 0.75 } }
-    }
-
-    fn score(self, cosine: f32) -> f64 {
-        ((f64::from(cosine) - self.floor) / (self.ceiling - self.floor)).clamp(0.0, 1.0)
-    }
-}
 
 /// The score of one tag and how it came about.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +45,7 @@ pub(super) struct Fused {
 }
 
 /// Fuses what both branches say of a tag; `None` below the floor.
-pub(super) fn fuse(evidence: Option<&Evidence>, cosine: Option<f32>, calibration: Calibration) -> Option<Fused> {
+pub(super) fn fuse(evidence: Option<&Evidence>, cosine: Option<f32>, calibration: &Calibration) -> Option<Fused> {
     let vector = cosine.map(|cosine| calibration.score(cosine));
     let lexical = evidence.map(lexical_score);
     let matched = evidence.map(|evidence| evidence.matched.clone());
@@ -107,14 +91,20 @@ fn name_score(evidence: &Evidence, vector: Option<f64>) -> f64 {
 }
 
 /// The weighted sum; a branch that is absent leaves its weight to the other. Strong lexical evidence is not drowned by
-/// a vector that says little: a misspelt name has no meaning for an embedding model.
+/// a vector that says little (a misspelt name has no meaning for an embedding model): it stands on its own, and the vector
+/// adds its share of what the words leave open.
 fn fused_score(lexical: Option<f64>, vector: Option<f64>) -> (f64, (f64, f64)) {
     let text = lexical.unwrap_or(0.0);
     let (fused, weights) = match vector {
         None => (text, (1.0, 0.0)),
         Some(vector) => {
             let sum = LEXICAL_WEIGHT * text + VECTOR_WEIGHT * vector;
-            if text > sum { (text, (1.0, 0.0)) } else { (sum, (LEXICAL_WEIGHT, VECTOR_WEIGHT)) }
+            let added = text + ADDED_BY_VECTOR * vector * (1.0 - text);
+            if added > sum {
+                (added, (1.0, ADDED_BY_VECTOR * (1.0 - text)))
+            } else {
+                (sum, (LEXICAL_WEIGHT, VECTOR_WEIGHT))
+            }
         }
     };
     (FUSED_CEILING * fused, weights)
@@ -145,14 +135,14 @@ fn round(value: f64) -> f64 {
 mod tests {
     use super::*;
 
-    const CALIBRATION: Calibration = Calibration { floor: 0.0, ceiling: 1.0 };
+    const CALIBRATION: Calibration = Calibration { floor: 0.0, ceiling: 1.0, tags: 0 };
 
     fn evidence(kind: MatchKind, score: f64) -> Evidence {
         Evidence { matched: Match { kind, term: Some("x".to_owned()), lang: None }, score }
     }
 
     fn score(evidence: Option<&Evidence>, cosine: Option<f32>) -> Option<f64> {
-        fuse(evidence, cosine, CALIBRATION).map(|fused| fused.score)
+        fuse(evidence, cosine, &CALIBRATION).map(|fused| fused.score)
     }
 
     #[test]
@@ -173,12 +163,13 @@ mod tests {
     #[test]
     fn a_branch_that_is_absent_leaves_its_weight_to_the_other() {
         assert_eq!(score(Some(&evidence(MatchKind::Text, 0.5)), None), Some(0.445));
-        assert_eq!(score(Some(&evidence(MatchKind::Text, 0.5)), Some(1.0)), Some(round(0.89 * 0.85)));
+        assert_eq!(score(Some(&evidence(MatchKind::Text, 0.5)), Some(1.0)), Some(round(0.89 * 0.9)));
     }
 
     #[test]
     fn strong_words_are_not_drowned_by_a_poor_vector() {
-        assert_eq!(score(Some(&evidence(MatchKind::Fuzzy, 0.8)), Some(0.1)), Some(0.712));
+        assert_eq!(score(Some(&evidence(MatchKind::Fuzzy, 0.8)), Some(0.0)), Some(0.712));
+        assert_eq!(score(Some(&evidence(MatchKind::Fuzzy, 0.8)), Some(0.5)), Some(round(0.89 * 0.88)));
     }
 
     #[test]

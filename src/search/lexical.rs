@@ -6,11 +6,14 @@
 use std::collections::HashMap;
 
 use crate::{
-    domain::{Lang, Section, differs_by_noise, key, loose_key, parse_stems, stem_groups},
+    domain::{Lang, Section, differs_by_noise, key, loose_key, parse_stems, rarity, stem_groups},
     store::{MatchedTerm, Recalled},
 };
 
-use super::answer::{Match, MatchKind};
+use super::{
+    answer::{Match, MatchKind},
+    gloss::{Gloss, other_stems},
+};
 
 /// How much words found in a section say of the tag: its names say what it is, related tags only what it is near to.
 const fn section_weight(section: Section) -> f64 {
@@ -36,15 +39,28 @@ pub(super) struct Query {
     pub(super) key: String,
     /// Its key without noise words.
     pub(super) loose_key: String,
-    /// Its words by their stems.
+    /// Its words by their stems: of each word its own, then those of its English.
     pub(super) stems: Vec<Vec<String>>,
+    /// How many stems of each word are its own.
+    own_stems: Vec<usize>,
     /// Its language, where the caller said.
     pub(super) lang: Option<Lang>,
 }
 
 impl Query {
-    pub(super) fn new(text: &str, lang: Option<Lang>) -> Self {
-        Self { key: key(text), loose_key: loose_key(text), stems: stem_groups(text), lang }
+    /// Words that were put into English are met by that, too.
+    pub(super) fn new(text: &str, lang: Option<Lang>, gloss: &Gloss) -> Self {
+        let mut stems = stem_groups(text);
+        let own_stems = stems.iter().map(Vec::len).collect();
+        let others = other_stems(gloss);
+        for group in &mut stems {
+            let mut more: Vec<&String> = group.iter().filter_map(|stem| others.get(stem)).flatten().collect();
+            more.sort_unstable();
+            more.dedup();
+            let more: Vec<String> = more.into_iter().filter(|stem| !group.contains(stem)).cloned().collect();
+            group.extend(more);
+        }
+        Self { key: key(text), loose_key: loose_key(text), stems, own_stems, lang }
     }
 
     /// The keys that are met exactly.
@@ -86,21 +102,71 @@ impl Evidence {
     }
 }
 
+/// A word that is met by some of its stems alone ("cours" by "courir") counts somewhat less than one that has all.
+const PARTLY_MET: f64 = 0.85;
+
+/// The words of the query with their weights.
+struct Words<'a> {
+    query: &'a Query,
+    /// Of each word its share of what the query says, rare words more: 1 together.
+    weights: Vec<f64>,
+}
+
+impl<'a> Words<'a> {
+    fn new(query: &'a Query, recalled: &Recalled) -> Self {
+        let rarities: Vec<f64> = (0..query.stems.len())
+            .map(|word| rarity(recalled.word_tags.get(word).copied().unwrap_or_default(), recalled.tag_count))
+            .collect();
+        let sum: f64 = rarities.iter().sum();
+        Self { query, weights: rarities.iter().map(|rarity| rarity / sum.max(f64::MIN_POSITIVE)).collect() }
+    }
+
+    /// How well each word of the query is met by the term, 0 to 1, and the share of the term's words that meet one.
+    /// `None` where they share nothing.
+    fn shared(&self, term: &MatchedTerm) -> Option<(Vec<f64>, f64)> {
+        let mut met = vec![0.0f64; self.weights.len()];
+        let (mut of_term, mut words) = (0u32, 0u32);
+        for group in parse_stems(&term.stems) {
+            words += 1;
+            let mut is_met = false;
+            for ((word, own), best) in self.query.stems.iter().zip(&self.query.own_stems).zip(&mut met) {
+                let (mut shared, mut all) = (0, 0);
+                for stem in group.clone() {
+                    all += 1;
+                    shared += usize::from(word.iter().any(|own| own == stem));
+                }
+                if shared > 0 {
+                    is_met = true;
+                    *best = best.max(if shared == all && shared >= *own { 1.0 } else { PARTLY_MET });
+                }
+            }
+            of_term += u32::from(is_met);
+        }
+        (of_term > 0).then(|| (met, f64::from(of_term) / f64::from(words.max(1))))
+    }
+
+    /// What this share of the query's words comes to.
+    fn weigh(&self, met: &[f64]) -> f64 {
+        self.weights.iter().zip(met).map(|(weight, met)| weight * met).sum()
+    }
+}
+
 /// The evidence for each row among the recalled terms.
 pub(super) fn evidence(query: &Query, recalled: &Recalled) -> HashMap<i64, Evidence> {
+    let words = Words::new(query, recalled);
     let mut best: HashMap<i64, Evidence> = HashMap::new();
-    let mut words: HashMap<i64, SpreadWords> = HashMap::new();
+    let mut spread: HashMap<i64, SpreadWords> = HashMap::new();
     for term in &recalled.terms {
-        let meeting = meet(query, term);
-        if let Some(text) = &meeting.words {
-            words.entry(term.synonym_id).or_insert_with(|| SpreadWords::new(query)).add(text, term);
+        let meeting = meet(&words, term);
+        if let Some(met) = &meeting.words {
+            spread.entry(term.synonym_id).or_insert_with(|| SpreadWords::new(query)).add(met, term);
         }
         if let Some(found) = meeting.evidence {
             keep_better(&mut best, term.synonym_id, found, query.lang);
         }
     }
-    for (synonym_id, words) in words {
-        if let Some(found) = words.evidence() {
+    for (synonym_id, met) in spread {
+        if let Some(found) = met.evidence(&words) {
             keep_better(&mut best, synonym_id, found, query.lang);
         }
     }
@@ -123,11 +189,12 @@ fn keep_better(best: &mut HashMap<i64, Evidence>, synonym_id: i64, found: Eviden
 /// How one term meets the query.
 struct Meeting {
     evidence: Option<Evidence>,
-    /// Which words of the query it shares, in the query's order.
-    words: Option<Vec<bool>>,
+    /// How well it meets each word of the query.
+    words: Option<Vec<f64>>,
 }
 
-fn meet(query: &Query, term: &MatchedTerm) -> Meeting {
+fn meet(words: &Words<'_>, term: &MatchedTerm) -> Meeting {
+    let query = words.query;
     let matched = |kind| Match { kind, term: Some(term.term.clone()), lang: term.lang };
     let by_name = match term.section {
         Section::Name if term.key == query.key => Some(MatchKind::Exact),
@@ -142,16 +209,19 @@ fn meet(query: &Query, term: &MatchedTerm) -> Meeting {
         return Meeting { evidence: Some(Evidence { matched: matched(kind), score }), words: None };
     }
     let weight = section_weight(term.section);
-    let shared = shared_words(query, term);
-    let text =
-        shared.as_ref().map(|(_, coverage)| Evidence { matched: matched(MatchKind::Text), score: weight * coverage });
+    let shared = words.shared(term);
+    let text = shared.as_ref().map(|(met, of_term)| {
+        // What the query says and the term lacks weighs more than what the term says besides.
+        let coverage = words.weigh(met) * (0.5 + 0.5 * of_term);
+        Evidence { matched: matched(MatchKind::Text), score: weight * coverage }
+    });
     let fuzzy = typo_similarity(&query.key, &term.key)
         .map(|similarity| Evidence { matched: matched(MatchKind::Fuzzy), score: weight * similarity });
     let evidence = match (text, fuzzy) {
         (Some(text), Some(fuzzy)) => Some(if fuzzy.score > text.score { fuzzy } else { text }),
         (text, fuzzy) => text.or(fuzzy),
     };
-    Meeting { evidence, words: shared.map(|(words, _)| words) }
+    Meeting { evidence, words: shared.map(|(met, _)| met) }
 }
 
 fn is_same_name(query: &Query, term: &MatchedTerm) -> bool {
@@ -161,43 +231,22 @@ fn is_same_name(query: &Query, term: &MatchedTerm) -> bool {
         || (differs_by_noise(&term.key, &query.loose_key) && loose_key(&term.term) == query.loose_key)
 }
 
-/// Which words of the query stand in the term, and how much of query and term that covers, 0..=1.
-fn shared_words(query: &Query, term: &MatchedTerm) -> Option<(Vec<bool>, f64)> {
-    let meets =
-        |word: &[String], mut other: std::str::Split<'_, char>| other.any(|stem| word.iter().any(|own| own == stem));
-    let shared: Vec<bool> =
-        query.stems.iter().map(|word| parse_stems(&term.stems).any(|other| meets(word, other))).collect();
-    let share = |met: usize, of: usize| {
-        let count = |words: usize| f64::from(u32::try_from(words).unwrap_or(u32::MAX));
-        count(met) / count(of.max(1))
-    };
-    let of_query = share(shared.iter().filter(|met| **met).count(), shared.len());
-    if of_query == 0.0 {
-        return None;
-    }
-    let met_in_term =
-        parse_stems(&term.stems).filter(|other| query.stems.iter().any(|word| meets(word, other.clone()))).count();
-    let of_term = share(met_in_term, parse_stems(&term.stems).count());
-    // What the query says and the term lacks weighs more than what the term says besides.
-    Some((shared, of_query * (0.5 + 0.5 * of_term)))
-}
-
 /// The words of the query that a tag's terms share between them.
 struct SpreadWords {
-    /// For each word, the weight of the best section it stands in.
-    weights: Vec<f64>,
+    /// For each word, how well it is met at best, by the weight of the section it stands in.
+    met: Vec<f64>,
     term: Option<(f64, Match)>,
 }
 
 impl SpreadWords {
     fn new(query: &Query) -> Self {
-        Self { weights: vec![0.0; query.stems.len()], term: None }
+        Self { met: vec![0.0; query.stems.len()], term: None }
     }
 
-    fn add(&mut self, shared: &[bool], term: &MatchedTerm) {
+    fn add(&mut self, met: &[f64], term: &MatchedTerm) {
         let weight = section_weight(term.section);
-        for (best, _) in self.weights.iter_mut().zip(shared).filter(|(_, met)| **met) {
-            *best = best.max(weight);
+        for (best, met) in self.met.iter_mut().zip(met) {
+            *best = best.max(weight * met);
         }
         let better = self.term.as_ref().is_none_or(|(known, matched)| {
             weight > *known || (weight == *known && Some(&term.term) < matched.term.as_ref())
@@ -208,9 +257,8 @@ impl SpreadWords {
         }
     }
 
-    fn evidence(self) -> Option<Evidence> {
-        let count = f64::from(u32::try_from(self.weights.len()).unwrap_or(u32::MAX));
-        let score = SPREAD_WEIGHT * self.weights.iter().sum::<f64>() / count;
+    fn evidence(self, words: &Words<'_>) -> Option<Evidence> {
+        let score = SPREAD_WEIGHT * words.weigh(&self.met);
         self.term.map(|(_, matched)| Evidence { matched, score })
     }
 }
@@ -255,7 +303,9 @@ mod tests {
 
     fn best(query: &str, terms: &[MatchedTerm]) -> Evidence {
         let terms = terms.iter().cloned().map(std::sync::Arc::new).collect();
-        evidence(&Query::new(query, None), &Recalled { terms, ..Recalled::default() }).remove(&1).unwrap()
+        evidence(&Query::new(query, None, &Gloss::default()), &Recalled { terms, ..Recalled::default() })
+            .remove(&1)
+            .unwrap()
     }
 
     #[test]

@@ -6,11 +6,12 @@
 mod answer;
 pub mod evaluation;
 mod fuse;
+mod gloss;
 mod lexical;
 mod searcher;
 
 pub use answer::{
-    BranchExplanation, Branches, Degraded, Explanation, Fusion, MAX_LIMIT, MAX_QUERY_CHARS, Match, MatchKind,
+    BranchExplanation, Branches, Degraded, Explanation, Fusion, Glossed, MAX_LIMIT, MAX_QUERY_CHARS, Match, MatchKind,
     SearchAnswer, SearchHit, SearchRequest, SearchRequestError,
 };
 pub use searcher::{EncodedAnswer, SearchError, SearchSettings, Searcher};

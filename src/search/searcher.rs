@@ -11,11 +11,12 @@ use moka::future::Cache;
 
 use super::{
     answer::{BranchExplanation, Branches, Degraded, SearchAnswer, SearchHit, SearchRequest, SearchRequestError},
-    fuse::{Calibration, Fused, fuse},
+    fuse::{Fused, fuse},
+    gloss::{Gloss, gloss, phrase_keys},
     lexical::{Query, evidence},
 };
 use crate::{
-    domain::SynonymRecord,
+    domain::{Calibration, SynonymRecord},
     embed::{EmbedError, EmbedService, QueryEmbedding, QueryVector},
     store::{CandidateTag, Recall, Recalled, Store, StoreError},
 };
@@ -133,17 +134,19 @@ impl Searcher {
     pub async fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, SearchError> {
         request.validate()?;
         let started = Instant::now();
-        let query = Query::new(&request.q, request.lang);
+        let gloss = self.gloss(request).await?;
+        let query = Query::new(&request.q, request.lang, &gloss);
         let embedding = match (request.branches, request.by_standby) {
             (Branches::Lexical, _) => QueryEmbedding::default(),
-            (_, true) => self.embedder.embed_query_by_standby(&request.q).await,
-            (_, false) => self.embedder.embed_query(&request.q, self.settings.embed_deadline).await,
+            (_, true) => self.embedder.embed_query_by_standby(&gloss.text).await,
+            (_, false) => self.embedder.embed_query(&gloss.text, self.settings.embed_deadline).await,
         };
         let degraded: Vec<Degraded> = embedding.failure.iter().map(|failure| degraded(failure, &embedding)).collect();
         let vector = embedding.vector;
         let embedded = started.elapsed();
         let recalled = self.recall(&query, request, vector.as_ref()).await?;
-        let ranked = rank(&query, &recalled, vector.as_ref(), request);
+        let calibration = self.store.calibration(vector.as_ref().map_or("", |vector| vector.space.as_str()));
+        let ranked = rank(&query, &recalled, &calibration, request);
         let results = self.results(ranked, request.explain).await?;
         metrics::histogram!("musonym_search_seconds", "part" => "embed").record(embedded.as_secs_f64());
         metrics::histogram!("musonym_search_seconds", "part" => "rank")
@@ -151,12 +154,22 @@ impl Searcher {
         let explain = request.explain.then(|| BranchExplanation {
             key: query.key,
             stems: query.stems,
+            lang: gloss.lang,
+            glossed: gloss.glossed,
             embedded_text: embedding.text,
             space: vector.as_ref().map(|vector| vector.space.clone()),
             lexical_candidates: recalled.terms.len(),
             vector_candidates: recalled.vectors.len(),
         });
         Ok(SearchAnswer { query: request.q.clone(), count: results.len(), degraded, results, explain })
+    }
+
+    async fn gloss(&self, request: &SearchRequest) -> Result<Gloss, StoreError> {
+        if !request.gloss {
+            return Ok(Gloss { text: request.q.clone(), lang: request.lang, glossed: Vec::new() });
+        }
+        let names = self.store.names_by_french(&phrase_keys(&request.q)).await?;
+        Ok(gloss(&request.q, request.lang, &names))
     }
 
     async fn recall(
@@ -217,13 +230,7 @@ fn degraded(failure: &EmbedError, embedding: &QueryEmbedding) -> Degraded {
 
 /// The best candidates above the floor and the caller's `min_score`, best first. Equal scores are ordered by name, so that
 /// the order of insertion never shows.
-fn rank(
-    query: &Query,
-    recalled: &Recalled,
-    vector: Option<&QueryVector>,
-    request: &SearchRequest,
-) -> Vec<(i64, Fused)> {
-    let calibration = Calibration::of_space(vector.map_or("", |vector| vector.space.as_str()));
+fn rank(query: &Query, recalled: &Recalled, calibration: &Calibration, request: &SearchRequest) -> Vec<(i64, Fused)> {
     let lexical = evidence(query, recalled);
     let cosines: HashMap<i64, f32> = recalled.vectors.iter().map(|hit| (hit.synonym_id, hit.cosine)).collect();
     let mut ranked: Vec<(&CandidateTag, i64, Fused)> = recalled

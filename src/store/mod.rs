@@ -8,7 +8,7 @@ mod error;
 pub mod sqlite;
 pub(crate) mod types;
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -18,10 +18,12 @@ pub use types::{
     CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, ExportRow,
     ExportSynonyms, Finish, Generated, GenerationDone, GenerationNeed, GenerationOutcome, ImportOutcome, JobCounts,
     JobFilter, Listing, MatchedTerm, Page, Recall, Recalled, Retention, Revision, SynonymFilter, SynonymsDraft,
-    TagFilter, TagOverview, TagUpdate, VectorHit, WebhookEvent, WebhookOutcome,
+    TagFilter, TagOverview, TagUpdate, TagVector, VectorHit, WebhookEvent, WebhookOutcome,
 };
 
-use crate::domain::{Job, JobKind, Lease, LeasedJob, Priority, SynonymRecord, Tag, TagName, TagRef, TagType};
+use crate::domain::{
+    Calibration, Job, JobKind, Lease, LeasedJob, Priority, SynonymRecord, Tag, TagName, TagRef, TagType,
+};
 
 /// What every store method returns.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -213,6 +215,19 @@ pub trait SearchStore: Send + Sync {
     /// The active embedding space as last read: another process's change of it shows within a second.
     fn active_space(&self) -> Option<String>;
 
+    /// The names of the tags that are called by one of these keys in French, by key.
+    async fn names_by_french(&self, keys: &[String]) -> Result<HashMap<String, String>>;
+
+    /// What cosines mean in this space: as measured, else as shipped.
+    fn calibration(&self, space: &str) -> Calibration;
+
+    /// Up to `limit` tags that have a vector in this space, with their vectors, in an order that depends on their names
+    /// alone, and how many there are in all.
+    async fn sample_vectors(&self, space: &str, limit: usize) -> Result<(Vec<TagVector>, usize)>;
+
+    /// Records what cosines mean in this space. Answers that were given before are outdated by it.
+    async fn set_calibration(&self, space: &str, calibration: &Calibration) -> Result<()>;
+
     /// A number that has risen whenever anything that a search answers with may have changed. Cheap.
     fn vocabulary_version(&self) -> i64;
 }
@@ -253,6 +268,9 @@ pub trait AdminStore: Send + Sync {
 pub trait Store: TagStore + SynonymStore + JobStore + SearchStore + AdminStore {}
 
 impl<T: TagStore + SynonymStore + JobStore + SearchStore + AdminStore> Store for T {}
+
+/// Settings that hold the calibration of a space begin so, and end with the space.
+pub const SETTING_CALIBRATION: &str = "calibration:";
 
 /// The setting that names the active embedding space.
 pub const SETTING_EMBEDDING_SPACE: &str = "embedding_space";

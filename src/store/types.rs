@@ -433,6 +433,15 @@ pub struct VectorHit {
     pub cosine: f32,
 }
 
+/// A tag with its vector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TagVector {
+    /// Its name.
+    pub name: Arc<str>,
+    /// L2-normalised.
+    pub vector: Vec<f32>,
+}
+
 /// How long finished things are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {

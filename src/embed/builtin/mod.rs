@@ -63,3 +63,53 @@ impl Embedder for BuiltinEmbedder {
         "the built-in model (all-MiniLM-L6-v2)".to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    /// SHA-256 of the weights that `MODEL_VERSION` stands for.
+    const WEIGHTS_DIGEST: &str = "aafc81ba956a89ada89e22c6ef550200889756462df2975b071ff11a940e84e6";
+
+    /// Made by `tools/reference_vectors.py` in full precision.
+    const TEXTS: &str = include_str!("../../../tests/data/reference_texts.txt");
+    static VECTORS: &[u8] = include_bytes!("../../../tests/data/reference_vectors.f32");
+
+    fn cosine(a: &[f32], b: &[f32]) -> f32 {
+        a.iter().zip(b).map(|(x, y)| x * y).sum()
+    }
+
+    #[tokio::test]
+    async fn the_forward_pass_over_8_bits_gives_the_vectors_of_full_precision() {
+        let texts: Vec<String> = TEXTS.lines().map(str::to_owned).collect();
+        let (values, rest) = VECTORS.as_chunks::<4>();
+        let values: Vec<f32> = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let reference: Vec<&[f32]> = values.chunks_exact(384).collect();
+        assert_eq!((texts.len(), reference.len(), rest.len()), (200, 200, 0));
+        let embedder = BuiltinEmbedder::default();
+        let together = embedder.embed_documents(&texts).await.unwrap();
+        let mut worst = 1.0f32;
+        for ((text, batched), reference) in texts.iter().zip(&together).zip(&reference) {
+            let alone = embedder.embed_query(text).await.unwrap();
+            for made in [&alone, batched] {
+                let norm = cosine(made, made).sqrt();
+                assert!((norm - 1.0).abs() < 1e-4, "{text:?} has length {norm}");
+                worst = worst.min(cosine(made, reference));
+            }
+        }
+        println!("worst cosine of 200 texts, alone and in a batch: {worst:.5}");
+        assert!(worst >= 0.99, "{worst}");
+    }
+
+    #[test]
+    fn other_weights_are_another_space() {
+        let digest = Sha256::digest(model::WEIGHTS);
+        assert_eq!(
+            format!("{digest:x}"),
+            WEIGHTS_DIGEST,
+            "data/minilm.gguf has changed: raise MODEL_VERSION, for its vectors lie in another space now"
+        );
+    }
+}

@@ -11,7 +11,7 @@ use candle_nn::ops::softmax_last_dim;
 use tokenizers::Tokenizer;
 
 /// Made by `tools/make_model.py`.
-static WEIGHTS: &[u8] = include_bytes!("../../../data/minilm.gguf");
+pub(super) static WEIGHTS: &[u8] = include_bytes!("../../../data/minilm.gguf");
 static TOKENIZER: &[u8] = include_bytes!("../../../data/minilm-tokenizer.json");
 
 /// Longest text in tokens, `[CLS]` and `[SEP]` included; the rest is cut off (the model was trained with so many).

@@ -18,8 +18,8 @@ use super::{
     vectors::{VectorIndex, decode},
 };
 use crate::{
-    domain::{Confidence, Lang, Section},
-    store::{MatchedTerm, Result, SETTING_EMBEDDING_SPACE},
+    domain::{Calibration, Confidence, Lang, Section},
+    store::{MatchedTerm, Result, SETTING_CALIBRATION, SETTING_EMBEDDING_SPACE, TagVector},
 };
 
 /// Terms, vectors, and the version they stand at.
@@ -38,7 +38,13 @@ pub(super) struct Indexed {
     pub(super) terms: TermIndex,
     /// The vectors by space.
     pub(super) spaces: HashMap<String, VectorIndex>,
+    /// What was measured of the spaces.
+    pub(super) calibrations: HashMap<String, Calibration>,
 }
+
+/// FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>): a hash that is the same in every build.
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
 /// A term as the statement gives it.
 type TermRow = (Section, Option<Lang>, String, String, String, Confidence);
@@ -112,6 +118,8 @@ impl Memory {
         } else {
             self.apply_changes(&mut snapshot, known).await?;
         }
+        let calibrations = load_calibrations(&mut snapshot).await?;
+        self.index.write().unwrap_or_else(PoisonError::into_inner).calibrations = calibrations;
         self.version.store(newest, Ordering::Release);
         Ok(())
     }
@@ -141,6 +149,16 @@ impl Memory {
         rows.iter().try_for_each(|row| index.add_row(row))?;
         others.iter().try_for_each(|row| index.add_other_vector(row))
     }
+}
+
+async fn load_calibrations(connection: &mut SqliteConnection) -> Result<HashMap<String, Calibration>> {
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "SELECT substr(key, length(?1) + 1), value FROM setting WHERE key >= ?1 AND key < ?1 || char(0x10ffff)",
+    )
+    .bind(SETTING_CALIBRATION)
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|(space, value)| Ok((space, json(&value)?))).collect()
 }
 
 async fn load_all(connection: &mut SqliteConnection) -> Result<Indexed> {
@@ -196,8 +214,22 @@ impl Indexed {
         if vectors.is_some_and(|vectors| vectors.len() == self.terms.len()) {
             return Vec::new();
         }
-        let missing = |id: &i64| vectors.is_none_or(|vectors| !vectors.contains(*id));
+        let missing = |id: &i64| vectors.is_none_or(|vectors| vectors.get(*id).is_none());
         self.terms.rows().filter(missing).take(limit).collect()
+    }
+
+    /// Up to `limit` tags with their vectors in this space, ordered by a hash of their names, and how many have one.
+    pub(super) fn sample_vectors(&self, space: &str, limit: usize) -> (Vec<TagVector>, usize) {
+        let Some(vectors) = self.spaces.get(space) else { return (Vec::new(), 0) };
+        let hash =
+            |name: &str| name.bytes().fold(FNV_OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME));
+        let mut tags: Vec<_> =
+            self.terms.rows().filter_map(|id| Some((self.terms.tag(id)?, vectors.get(id)?))).collect();
+        tags.sort_by_cached_key(|(tag, _)| (hash(&tag.name), tag.name.clone(), tag.tag_type));
+        let sample = tags.iter().take(limit);
+        let sample =
+            sample.map(|(tag, vector)| TagVector { name: tag.name.clone(), vector: vector.to_vec() }).collect();
+        (sample, tags.len())
     }
 
     fn add_other_vector(&mut self, row: &SqliteRow) -> Result<()> {

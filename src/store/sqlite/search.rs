@@ -1,9 +1,14 @@
 //! Recall, from memory alone: terms by key, stem and trigram, vectors by their cosine.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 
 use super::SqliteStore;
-use crate::store::{Recall, Recalled, Result, SearchStore};
+use crate::{
+    domain::Calibration,
+    store::{Recall, Recalled, Result, SETTING_CALIBRATION, SearchStore, StoreError, TagVector},
+};
 
 #[async_trait]
 impl SearchStore for SqliteStore {
@@ -26,6 +31,32 @@ impl SearchStore for SqliteStore {
 
     fn active_space(&self) -> Option<String> {
         self.memory.read(|index| index.active_space.clone())
+    }
+
+    async fn names_by_french(&self, keys: &[String]) -> Result<HashMap<String, String>> {
+        Ok(self.memory.read(|index| index.terms.names_by_french(keys)))
+    }
+
+    fn calibration(&self, space: &str) -> Calibration {
+        let measured = self.memory.read(|index| index.calibrations.get(space).copied());
+        measured.unwrap_or_else(|| Calibration::shipped(space))
+    }
+
+    async fn sample_vectors(&self, space: &str, limit: usize) -> Result<(Vec<TagVector>, usize)> {
+        Ok(self.memory.read(|index| index.sample_vectors(space, limit)))
+    }
+
+    async fn set_calibration(&self, space: &str, calibration: &Calibration) -> Result<()> {
+        let value = serde_json::to_string(calibration).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let mut transaction = self.begin().await?;
+        sqlx::query("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value")
+            .bind(format!("{SETTING_CALIBRATION}{space}"))
+            .bind(value)
+            .execute(&mut *transaction)
+            .await?;
+        // Of no row: answers in a cache are outdated by their version.
+        sqlx::query("INSERT INTO vocabulary_change (synonym_id) VALUES (0)").execute(&mut *transaction).await?;
+        self.commit(transaction).await
     }
 
     fn vocabulary_version(&self) -> i64 {

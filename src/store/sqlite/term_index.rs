@@ -6,7 +6,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    domain::{Section, TagType, parse_stems},
+    domain::{Lang, Section, TagType, parse_stems, rarity},
     store::{CandidateTag, MatchedTerm, Recall, Recalled},
 };
 
@@ -149,6 +149,18 @@ impl TermIndex {
         self.terms.get(place as usize).and_then(Option::as_ref)
     }
 
+    /// The names of the tags that are called by one of these keys in French, by key: of several the first in the alphabet.
+    pub(super) fn names_by_french(&self, keys: &[String]) -> HashMap<String, String> {
+        let name = |key: &String| {
+            let places = self.by_key.get(key.as_str())?.iter();
+            let french = places
+                .filter_map(|place| self.at(*place))
+                .filter(|indexed| indexed.term.section == Section::Translations && indexed.term.lang == Some(Lang::Fr));
+            Some((key.clone(), french.map(|indexed| &indexed.tag.name).min()?.to_string()))
+        };
+        keys.iter().filter_map(name).collect()
+    }
+
     /// The terms that meet the query. Each way of meeting keeps to the limit by itself, its best first, so that a frequent
     /// word cannot crowd out an exact key.
     pub(super) fn recall(&self, recall: &Recall<'_>) -> Recalled {
@@ -286,13 +298,6 @@ fn weighed<'a>(lists: impl Iterator<Item = (&'a [Place], f64)>) -> Vec<(f64, Pla
         same
     });
     hits
-}
-
-/// How much a word says that stands in so many of all tags (inverse document frequency, smoothed: Spärck Jones, 1972;
-/// the form is that of BM25+).
-pub(crate) fn rarity(tags_with_word: usize, tags: usize) -> f64 {
-    let count = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
-    ((count(tags) + 1.0) / (count(tags_with_word) + 0.5)).ln().max(0.1)
 }
 
 /// How many trigrams typing errors may change in a key of this length: a wrong letter changes three, a swap of

@@ -39,9 +39,9 @@ impl VectorIndex {
         self.rows.len()
     }
 
-    /// Whether a row has a vector.
-    pub(super) fn contains(&self, synonym_id: i64) -> bool {
-        self.slots.contains_key(&synonym_id)
+    /// A row's vector.
+    pub(super) fn get(&self, synonym_id: i64) -> Option<&[f32]> {
+        self.slots.get(&synonym_id).map(|slot| &self.values[slot * self.dimensions..][..self.dimensions])
     }
 
     /// Takes a row out, if it is there: the last one moves to its place.
@@ -87,10 +87,9 @@ impl VectorIndex {
         hits.sort_unstable_by(nearer);
         let mut known: HashSet<i64> = hits.iter().map(|hit| hit.synonym_id).collect();
         for synonym_id in also {
-            if let Some(&slot) = self.slots.get(&synonym_id)
+            if let Some(vector) = self.get(synonym_id)
                 && known.insert(synonym_id)
             {
-                let vector = &self.values[slot * self.dimensions..][..self.dimensions];
                 hits.push(VectorHit { synonym_id, cosine: dot(query, vector) });
             }
         }
