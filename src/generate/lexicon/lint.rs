@@ -294,31 +294,61 @@ fn trigrams(text: &str) -> HashSet<[char; 3]> {
     reason = "sizes of short texts"
 )]
 fn similar_sets(sets: &[HashSet<[char; 3]>], threshold: f64) -> Vec<(usize, usize, f64)> {
+    let sets = rarest_first(sets);
+    let members = sets.iter().flatten().max().map_or(0, |last| last + 1);
+    let mut holders: Vec<Vec<usize>> = vec![Vec::new(); members];
+    let mut compared_with: Vec<Option<usize>> = vec![None; sets.len()];
+    let mut pairs = Vec::new();
+    for (place, set) in sets.iter().enumerate() {
+        let prefix = (set.len() - (threshold * set.len() as f64).ceil() as usize + 1).min(set.len());
+        for &member in &set[..prefix] {
+            for &candidate in &holders[member] {
+                if compared_with[candidate].replace(place) == Some(place) {
+                    continue;
+                }
+                let common = count_common(set, &sets[candidate]);
+                let similarity = common as f64 / (set.len() + sets[candidate].len() - common) as f64;
+                if similarity > threshold {
+                    pairs.push((candidate, place, similarity));
+                }
+            }
+            holders[member].push(place);
+        }
+    }
+    pairs
+}
+
+/// The sets with each member as its rank by rarity, in ascending order.
+fn rarest_first(sets: &[HashSet<[char; 3]>]) -> Vec<Vec<usize>> {
     let mut frequency: HashMap<&[char; 3], usize> = HashMap::new();
     for member in sets.iter().flatten() {
         *frequency.entry(member).or_default() += 1;
     }
-    let mut by_rare_member: HashMap<&[char; 3], Vec<usize>> = HashMap::new();
-    let mut pairs = Vec::new();
-    for (place, set) in sets.iter().enumerate() {
-        let mut members: Vec<&[char; 3]> = set.iter().collect();
-        members.sort_by_key(|member| (frequency[*member], *member));
-        let prefix = (set.len() - (threshold * set.len() as f64).ceil() as usize + 1).min(set.len());
-        let mut candidates = HashSet::new();
-        for member in &members[..prefix] {
-            let holders = by_rare_member.entry(*member).or_default();
-            candidates.extend(holders.iter().copied());
-            holders.push(place);
+    let mut by_rarity: Vec<(usize, &[char; 3])> =
+        frequency.into_iter().map(|(member, times)| (times, member)).collect();
+    by_rarity.sort_unstable();
+    let rank: HashMap<&[char; 3], usize> =
+        by_rarity.into_iter().enumerate().map(|(rank, (_, member))| (member, rank)).collect();
+    let ranked = |set: &HashSet<[char; 3]>| {
+        let mut ranks: Vec<usize> = set.iter().map(|member| rank[member]).collect();
+        ranks.sort_unstable();
+        ranks
+    };
+    sets.iter().map(ranked).collect()
+}
+
+/// How many members two ascending lists have in common.
+fn count_common(one: &[usize], other: &[usize]) -> usize {
+    let (mut at, mut common) = (0, 0);
+    for member in one {
+        while at < other.len() && other[at] < *member {
+            at += 1;
         }
-        for candidate in candidates {
-            let common = sets[candidate].intersection(set).count();
-            let similarity = common as f64 / (sets[candidate].len() + set.len() - common) as f64;
-            if similarity > threshold {
-                pairs.push((candidate, place, similarity));
-            }
+        if at < other.len() && other[at] == *member {
+            common += 1;
         }
     }
-    pairs
+    common
 }
 
 #[cfg(test)]
@@ -398,18 +428,10 @@ mod tests {
 
     #[test]
     fn names_are_unique_within_a_type() {
-        assert_problem(&[entry("a b", &json!({})), entry("A-B", &json!({}))], 2, "of line 1 has the same key");
-        assert_eq!(
-            check_all(&[
-                entry("aa", &json!({})),
-                entry(
-                    "aa",
-                    &json!({"tag_type": "mood", "description":
-            {"en": "Feeling so.", "fr": "Se sentir ainsi."}})
-                )
-            ]),
-            []
-        );
+        let again = json!({"translations": {"en": ["x"], "fr": ["y"]}, "description": {"en": "One.", "fr": "Deux."}});
+        assert_problem(&[entry("a b", &json!({})), entry("A-B", &again)], 2, "of line 1 has the same key");
+        let mood = json!({"tag_type": "mood", "description": {"en": "One.", "fr": "Deux."}});
+        assert_eq!(check_all(&[entry("a b", &json!({})), entry("A-B", &mood)]), []);
     }
 
     #[test]
@@ -466,14 +488,17 @@ mod tests {
 
     #[test]
     fn a_usage_context_does_not_stand_everywhere() {
-        let words =
-            |number: usize, of: usize| if number < of { "road trip".to_owned() } else { format!("trip {number}") };
         let entries = |of: usize| -> Vec<Value> {
             let one = |number: usize| {
-                let name = format!("n{number:03}");
-                let text = |seed: usize| format!("{:x}", (number + seed) * 7_919 * 104_729 * 15_485_863);
-                let context = json!({"en": [words(number, of)], "fr": ["vaisselle".to_owned() + &text(3)]});
-                entry(&name, &json!({"usage_context": context, "description": {"en": text(1), "fr": text(2)}}))
+                // Texts without a likeness: multiples of 2^32 divided by the golden ratio, as hexadecimal words.
+                let word = |place: usize| format!("{:08x}", (number * 30 + place) * 2_654_435_769 % (1 << 32));
+                let text = |from: usize| (from..from + 9).map(word).collect::<Vec<_>>().join(" ");
+                let context = if number < of { "road trip".to_owned() } else { word(20) };
+                let changes = json!({
+                    "usage_context": {"en": [context], "fr": [word(21)]},
+                    "description": {"en": text(0), "fr": text(10)},
+                });
+                entry(&format!("n{number:03}"), &changes)
             };
             (0..100).map(one).collect()
         };

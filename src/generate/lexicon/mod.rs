@@ -14,6 +14,7 @@ use crate::domain::{
     Confidence, Lang, MAX_TERM_CHARS, Section, Source, TagName, TagRef, TagType, Term, TermStatus, key,
 };
 
+use entry::Entry;
 pub use lint::{Problem, check};
 
 /// The built-in lexicon, one entry a line.
