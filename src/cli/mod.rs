@@ -10,6 +10,7 @@ mod generate;
 mod import;
 mod import_rows;
 mod jobs;
+mod lexicon;
 mod lines;
 mod migrate;
 mod output;
@@ -83,6 +84,7 @@ enum Command {
     Import(import::ImportArgs),
     Jobs(jobs::JobsArgs),
     Eval(eval::EvalArgs),
+    Lexicon(lexicon::LexiconArgs),
     Reembed(reembed::ReembedArgs),
     Migrate(migrate::MigrateArgs),
     Doctor(doctor::DoctorArgs),
@@ -155,6 +157,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<(), CliError> 
         Command::Import(args) => import::run(args, settings).await,
         Command::Jobs(args) => jobs::run(args, settings).await,
         Command::Eval(args) => eval::run(args, settings).await,
+        Command::Lexicon(args) => lexicon::run(args),
         Command::Reembed(args) => reembed::run(args, settings).await,
         Command::Migrate(args) => migrate::run(args, settings).await,
         Command::Doctor(args) => doctor::run(args, settings).await,

@@ -14,7 +14,7 @@ use crate::domain::{Confidence, Source, TagRef, Term};
 use crate::ollama::{OllamaError, RetryClass};
 
 pub use gates::{DropReason, Dropped, GateError, Gated};
-pub use lexicon::{LexiconGenerator, lexicon_tags};
+pub use lexicon::{LEXICON, LexiconGenerator, Problem as LexiconProblem, check as check_lexicon, lexicon_tags};
 pub use ollama::{DEFAULT_MODEL, MAX_RELATED_TAGS, OllamaGenerator};
 pub use prompt::{AnswerSchema, DEFAULT_PROMPT, MAX_PROMPT_BYTES, PromptError, PromptTemplate, schema};
 

@@ -2,7 +2,7 @@
 
 use super::Home;
 
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 21] = [
     &["demo"],
     &["serve"],
     &["worker"],
@@ -19,6 +19,8 @@ const COMMANDS: [&[&str]; 19] = [
     &["jobs", "show"],
     &["jobs", "retry"],
     &["jobs", "cancel"],
+    &["lexicon"],
+    &["lexicon", "check"],
     &["reembed"],
     &["migrate"],
     &["doctor"],

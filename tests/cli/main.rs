@@ -6,6 +6,7 @@ mod configuration;
 mod data;
 mod help;
 mod import;
+mod lexicon;
 mod ollama;
 mod running;
 #[path = "../support/mod.rs"]

@@ -1,19 +1,24 @@
 //! The built-in lexicon as a generator: what `data/lexicon.jsonl` says of a tag, else its spelling variants alone.
 //!
-//! The file's format is documented in `docs/LEXICON.md`.
+//! The file's format and rules are documented in `docs/LEXICON.md`.
+
+mod entry;
+mod lint;
 
 use std::{collections::HashMap, sync::OnceLock};
 
 use async_trait::async_trait;
-use serde::Deserialize;
 
 use super::{GenerateError, Generation, GenerationRequest, Generator};
 use crate::domain::{
     Confidence, Lang, MAX_TERM_CHARS, Section, Source, TagName, TagRef, TagType, Term, TermStatus, key,
 };
 
-/// The lexicon, one entry a line.
-const LEXICON: &str = include_str!("../../data/lexicon.jsonl");
+use entry::Entry;
+pub use lint::{Problem, check};
+
+/// The built-in lexicon, one entry a line.
+pub const LEXICON: &str = include_str!("../../../data/lexicon.jsonl");
 
 /// Confidence of a row that has an entry of its own.
 const ENTRY_CONFIDENCE: f64 = 0.8;
@@ -29,38 +34,19 @@ const LOOSE_TERM_CONFIDENCE: f64 = 0.6;
 /// Tags that a worker takes at once: looking up is cheap, each transaction is not.
 const BATCH: usize = 64;
 
-/// Terms in each language.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ByLanguage {
-    en: Vec<String>,
-    fr: Vec<String>,
-}
-
-/// One entry of the lexicon.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    tag_type: TagType,
-    name: TagName,
-    aliases: Vec<String>,
-    search_terms: ByLanguage,
-    related_tags: Vec<String>,
-    usage_context: ByLanguage,
-    translations: ByLanguage,
-    #[expect(dead_code, reason = "read by the linter of the file, not by the generator")]
-    broader: Vec<String>,
-    #[cfg_attr(not(test), expect(dead_code, reason = "read by the linter of the file, not by the generator"))]
-    description: HashMap<Lang, String>,
-}
-
 /// The entries with their look-ups.
 struct Lexicon {
     entries: Vec<Entry>,
     by_name: HashMap<(TagType, String), usize>,
-    /// Aliases and translations that stand under one entry only; what stands under several names nothing.
-    by_alias: HashMap<(TagType, String), Option<usize>>,
+    /// What an alias or a translation means; what means several entries about equally names nothing.
+    by_alias: HashMap<(TagType, String), usize>,
 }
+
+/// What a key that is not declared as shared says: this entry and no other.
+const WHOLLY: f64 = 1.0;
+
+/// Least weight at which a shared alias names an entry.
+const MIN_NAMING_WEIGHT: f64 = 0.5;
 
 impl Lexicon {
     fn get() -> &'static Self {
@@ -69,23 +55,23 @@ impl Lexicon {
     }
 
     fn parse(text: &str) -> Self {
-        #[expect(clippy::expect_used, reason = "the file is part of the program, and a test reads it")]
-        let entries: Vec<Entry> =
-            text.lines().map(|line| serde_json::from_str(line).expect("the built-in lexicon is well-formed")).collect();
+        let (entries, problems) = entry::parse(text);
+        debug_assert!(problems.is_empty(), "the built-in lexicon is well-formed, and a test reads it");
         let by_name = entries
             .iter()
             .enumerate()
             .map(|(place, entry)| ((entry.tag_type, entry.name.key()), place))
             .collect::<HashMap<_, _>>();
-        let mut by_alias: HashMap<(TagType, String), Option<usize>> = HashMap::new();
+        let mut holders: HashMap<(TagType, String), HashMap<usize, f64>> = HashMap::new();
         for (place, entry) in entries.iter().enumerate() {
-            for alias in entry.aliases.iter().chain(&entry.translations.en).chain(&entry.translations.fr) {
-                by_alias
-                    .entry((entry.tag_type, key(alias)))
-                    .and_modify(|known| *known = known.filter(|known| *known == place))
-                    .or_insert(Some(place));
+            let shared = entry.shared_weights();
+            for alias in entry.other_names().chain(entry.shared_aliases.keys()) {
+                let key = key(alias);
+                let weight = shared.get(&key).copied().unwrap_or(WHOLLY);
+                holders.entry((entry.tag_type, key)).or_default().insert(place, weight);
             }
         }
+        let by_alias = holders.into_iter().filter_map(|(key, holders)| Some((key, named(&holders)?))).collect();
         Self { entries, by_name, by_alias }
     }
 
@@ -94,8 +80,15 @@ impl Lexicon {
     }
 
     fn by_alias(&self, tag: &TagRef) -> Option<&Entry> {
-        self.by_alias.get(&(tag.tag_type, tag.tag_name.key())).copied().flatten().map(|place| &self.entries[place])
+        self.by_alias.get(&(tag.tag_type, tag.tag_name.key())).map(|place| &self.entries[*place])
     }
+}
+
+/// The entry that an alias names: the one of the largest weight, where that says enough and no other has as much.
+fn named(holders: &HashMap<usize, f64>) -> Option<usize> {
+    let (place, weight) = holders.iter().max_by(|a, b| a.1.total_cmp(b.1))?;
+    let alone = holders.iter().all(|(other, as_much)| other == place || as_much < weight);
+    (alone && *weight >= MIN_NAMING_WEIGHT).then_some(*place)
 }
 
 /// The names of all entries: the starter vocabulary of the demo.
@@ -160,14 +153,18 @@ fn term(section: Section, lang: Option<Lang>, text: &str, confidence: f64) -> Te
 }
 
 fn entry_terms(entry: &Entry) -> Vec<Term> {
+    let shared = entry.shared_weights();
     let names = |list: &[String], section, lang| -> Vec<Term> {
-        list.iter().map(|text| term(section, lang, text, NAME_TERM_CONFIDENCE)).collect()
+        let confidence = |text: &String| NAME_TERM_CONFIDENCE * shared.get(&key(text)).unwrap_or(&WHOLLY);
+        list.iter().map(|text| term(section, lang, text, confidence(text))).collect()
     };
     let loose = |list: &[String], section, lang| -> Vec<Term> {
         list.iter().map(|text| term(section, lang, text, LOOSE_TERM_CONFIDENCE)).collect()
     };
+    let shared_aliases: Vec<String> = entry.shared_aliases.keys().cloned().collect();
     [
         names(&entry.aliases, Section::SearchTerms, None),
+        names(&shared_aliases, Section::SearchTerms, None),
         loose(&entry.search_terms.en, Section::SearchTerms, Some(Lang::En)),
         loose(&entry.search_terms.fr, Section::SearchTerms, Some(Lang::Fr)),
         loose(&entry.related_tags, Section::RelatedTags, None),
@@ -212,25 +209,6 @@ mod tests {
     }
 
     #[test]
-    fn every_entry_names_its_tag_once_and_fills_every_section() {
-        let lexicon = Lexicon::get();
-        assert_eq!(lexicon.by_name.len(), lexicon.entries.len(), "two entries share a key");
-        for entry in &lexicon.entries {
-            let terms = entry_terms(entry);
-            for section in [Section::SearchTerms, Section::RelatedTags, Section::UsageContext, Section::Translations] {
-                assert!(terms.iter().any(|term| term.section == section), "{}: no {section}", entry.name);
-            }
-            for lang in [Lang::En, Lang::Fr] {
-                assert!(terms.iter().any(|term| term.lang == Some(lang)), "{}: nothing in {lang}", entry.name);
-                assert!(entry.description.contains_key(&lang), "{}: no description in {lang}", entry.name);
-            }
-            for term in terms {
-                assert!(!term.key().is_empty() && term.term.chars().count() <= 60, "{}: {:?}", entry.name, term.term);
-            }
-        }
-    }
-
-    #[test]
     fn an_entry_is_found_by_another_spelling_of_its_name() {
         let generation = generate(TagType::Genre, "Drum & Bass", &[]);
         assert!(has(&generation, Section::SearchTerms, "dnb"));
@@ -255,5 +233,47 @@ mod tests {
     #[test]
     fn what_a_person_took_out_does_not_come_back() {
         assert!(!has(&generate(TagType::Genre, "drum and bass", &["D&B"]), Section::SearchTerms, "dnb"));
+    }
+
+    /// A lexicon of entries with these names, shared aliases and French translations.
+    fn lexicon(entries: &[(&str, &str, &str)]) -> Lexicon {
+        let line = |(name, shared, french): &(&str, &str, &str)| {
+            format!(
+                r#"{{"tag_type":"genre","name":"{name}","aliases":[],"shared_aliases":{shared},"related_tags":[],
+                "search_terms":{{"en":[],"fr":[]}},"usage_context":{{"en":[],"fr":[]}},
+                "translations":{{"en":[],"fr":["{french}"]}},"broader":[],"description":{{"en":"","fr":""}}}}"#
+            )
+            .replace('\n', " ")
+        };
+        Lexicon::parse(&entries.iter().map(line).collect::<Vec<_>>().join("\n"))
+    }
+
+    fn named_by<'a>(lexicon: &'a Lexicon, alias: &str) -> Option<&'a str> {
+        let tag = TagRef { tag_type: TagType::Genre, tag_name: TagName::parse(alias).unwrap() };
+        lexicon.by_alias(&tag).map(|entry| entry.name.as_str())
+    }
+
+    #[test]
+    fn a_shared_alias_names_the_entry_that_it_mostly_means() {
+        let found = lexicon(&[("aa", r#"{"C-C":0.7}"#, "aa"), ("bb", r#"{"cc":0.3}"#, "bb")]);
+        assert_eq!(named_by(&found, "cc"), Some("aa"));
+        let found = lexicon(&[("aa", r#"{"cc":0.4}"#, "aa"), ("bb", r#"{"cc":0.3}"#, "bb")]);
+        assert_eq!(named_by(&found, "cc"), None);
+        let found = lexicon(&[("aa", r#"{"cc":0.5}"#, "aa"), ("bb", r#"{"cc":0.5}"#, "bb")]);
+        assert_eq!(named_by(&found, "cc"), None);
+        let found = lexicon(&[("aa", "{}", "cc"), ("bb", "{}", "cc")]);
+        assert_eq!(named_by(&found, "cc"), None);
+    }
+
+    #[test]
+    fn a_shared_alias_weighs_in_the_confidence_of_its_terms() {
+        let found = lexicon(&[("aa", r#"{"cc":0.6,"dd":0.5}"#, "Dd")]);
+        let confidence = |section, text: &str| {
+            let found =
+                entry_terms(&found.entries[0]).into_iter().find(|term| term.section == section && term.term == text);
+            found.map(|term| term.confidence.value())
+        };
+        assert_eq!(confidence(Section::SearchTerms, "cc"), Some(Confidence::clamped(0.54).value()));
+        assert_eq!(confidence(Section::Translations, "Dd"), Some(Confidence::clamped(0.45).value()));
     }
 }
