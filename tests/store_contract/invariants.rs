@@ -105,9 +105,9 @@ async fn check(db: &Db) {
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     for (row, input) in rows.iter().zip(db.store.embed_inputs(&ids).await.unwrap()) {
         assert_eq!(row.synonyms, Synonyms::from_terms(&input.terms), "sections equal terms");
-        let revision = db.store.revisions(row.id).await.unwrap().remove(0);
+        let revision = db.revisions(row.id).await.remove(0);
         assert_eq!(revision.version, row.version);
-        assert_eq!(revision.after.unwrap(), serde_json::to_value(&row.synonyms).unwrap());
+        assert_eq!(revision.after.as_ref(), Some(&row.synonyms));
     }
     let queued = "SELECT COUNT(*) FROM mir_synonym s WHERE is_active = 1 AND embedding IS NULL AND NOT EXISTS (\
                   SELECT 1 FROM job WHERE dedup_key = 'embed:' || s.id AND state = 'queued')";
