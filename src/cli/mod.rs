@@ -16,6 +16,7 @@ mod output;
 mod progress;
 mod reembed;
 mod render;
+mod review;
 mod search;
 mod serve;
 mod tags;
@@ -81,6 +82,7 @@ enum Command {
     Generate(generate::GenerateArgs),
     Export(export::ExportArgs),
     Import(import::ImportArgs),
+    Review(review::ReviewArgs),
     Jobs(jobs::JobsArgs),
     Eval(eval::EvalArgs),
     Reembed(reembed::ReembedArgs),
@@ -153,6 +155,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<(), CliError> 
         Command::Generate(args) => generate::run(args, settings).await,
         Command::Export(args) => export::run(args, settings).await,
         Command::Import(args) => import::run(args, settings).await,
+        Command::Review(args) => review::run(args, settings).await,
         Command::Jobs(args) => jobs::run(args, settings).await,
         Command::Eval(args) => eval::run(args, settings).await,
         Command::Reembed(args) => reembed::run(args, settings).await,

@@ -2,7 +2,7 @@
 
 use super::Home;
 
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 25] = [
     &["demo"],
     &["serve"],
     &["worker"],
@@ -11,9 +11,15 @@ const COMMANDS: [&[&str]; 19] = [
     &["tags", "add"],
     &["tags", "list"],
     &["tags", "import"],
+    &["tags", "merge"],
     &["generate"],
     &["export"],
     &["import"],
+    &["review"],
+    &["review", "list"],
+    &["review", "accept"],
+    &["review", "reject"],
+    &["review", "edit"],
     &["jobs"],
     &["jobs", "list"],
     &["jobs", "show"],
@@ -60,6 +66,17 @@ fn wrong_usage_ends_with_2_and_writes_nothing() {
         &["tags", "add", " ", "--type", "genre"],
         &["tags", "import", "-"],
         &["tags", "import", "-", "--format", "xml"],
+        &["tags", "merge", "dub", "--type", "genre"],
+        &["tags", "merge", "dub", "dub reggae"],
+        &["review", "accept"],
+        &["review", "accept", "one"],
+        &["review", "accept", "1", "--all"],
+        &["review", "accept", "1", "--type", "genre"],
+        &["review", "reject", "--all"],
+        &["review", "reject", "1", "--yes"],
+        &["review", "edit", "1"],
+        &["review", "edit", "1", " "],
+        &["review", "list", "--status", "active"],
         &["jobs", "show", "one"],
         &["jobs", "list", "--state", "asleep"],
         &["demo", "--database", "sqlite:x.db"],

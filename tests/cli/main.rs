@@ -7,6 +7,7 @@ mod data;
 mod help;
 mod import;
 mod ollama;
+mod review;
 mod running;
 #[path = "../support/mod.rs"]
 mod support;
