@@ -217,7 +217,11 @@ impl Db {
     /// Makes a term of a row doubtful, as gates do.
     pub async fn quarantine(&self, synonym_id: i64, text: &str) {
         let sql = format!(
-            "UPDATE synonym_term SET status = 'quarantined' WHERE synonym_id = {synonym_id} AND term = '{text}'"
+            "UPDATE synonym_term SET status = 'quarantined' WHERE synonym_id = {synonym_id} AND term = '{text}';
+             UPDATE mir_synonym SET synonyms = json_set(synonyms, '$.search_terms', (
+                 SELECT json_group_array(term) FROM (
+                     SELECT term FROM synonym_term WHERE synonym_id = {synonym_id} AND section = 'search_terms'
+                     AND status = 'active' ORDER BY position))) WHERE id = {synonym_id}"
         );
         self.backend.execute(&sql).await;
     }
