@@ -107,7 +107,7 @@ struct DecideArgs {
     #[command(flatten)]
     filter: FilterArgs,
     /// Do not ask before deciding on all
-    #[arg(long, requires = "all")]
+    #[arg(long)]
     yes: bool,
     #[command(flatten)]
     output: OutputArgs,
