@@ -73,6 +73,7 @@ fn wrong_usage_ends_with_2_and_writes_nothing() {
         &["review", "accept", "1", "--all"],
         &["review", "accept", "1", "--type", "genre"],
         &["review", "reject", "--all"],
+        &["review", "--status", "proposed", "reject", "--all", "--yes"],
         &["review", "edit", "1"],
         &["review", "edit", "1", " "],
         &["review", "list", "--status", "active"],

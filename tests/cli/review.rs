@@ -39,6 +39,8 @@ fn terms_that_wait_are_listed_and_decided_on() {
     assert!(listed.stdout.starts_with("ID") && listed.stdout.contains("ip op"), "without a terminal: {listed:?}");
     assert!(listed.stdout.lines().all(|line| line.chars().count() <= 80), "{listed:?}");
     assert!(listed.stderr.contains("3 terms"), "{listed:?}");
+    let other = home.run(&["review", "--database", "sqlite:other.db", "list"]).succeeded();
+    assert!(other.stderr.contains("0 terms"), "{other:?}");
     let few = home.run(&["review", "list", "--limit", "1"]).succeeded();
     assert!(few.stderr.contains("1 term, and more wait"), "{few:?}");
     assert_eq!(home.run(&["review", "--type", "mood", "--json"]).succeeded().json()[0]["term"], "blue");

@@ -32,7 +32,6 @@ const DEFAULT_LIMIT: usize = 50;
 /// Doubtful ones (quarantined), and what a forced generation found for a tag whose synonyms a person wrote (proposed).
 /// Without a subcommand, on a terminal: one term after the other.
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:
   musonym review                        asks for one term after the other
   musonym review --status proposed --type genre
@@ -134,6 +133,13 @@ impl FilterArgs {
     }
 }
 
+impl ListArgs {
+    /// Whether nobody said anything of a list.
+    fn is_default(&self) -> bool {
+        self.filter.filter() == ReviewFilter::default() && self.limit == DEFAULT_LIMIT && !self.output.json
+    }
+}
+
 impl DecideArgs {
     /// What clap cannot say of flags that several commands share; nothing is opened before.
     fn check(&self) -> Result<(), CliError> {
@@ -148,6 +154,10 @@ impl DecideArgs {
 }
 
 pub(super) async fn run(args: ReviewArgs, settings: Settings) -> Result<(), CliError> {
+    // clap's own rule for this would also keep `--database` from standing before a subcommand.
+    if args.command.is_some() && !args.list.is_default() {
+        return Err(CliError::Usage("filters and --json go behind the subcommand".to_owned()));
+    }
     if let Some(ReviewCommand::Accept(args) | ReviewCommand::Reject(args)) = &args.command {
         args.check()?;
     }
@@ -250,6 +260,9 @@ async fn decide(
 /// Asks on the terminal.
 async fn confirmed(store: &dyn Store, filter: &ReviewFilter, verdict: BulkVerdict) -> Result<bool, CliError> {
     let (items, _) = items(store, filter, usize::MAX).await?;
+    if items.is_empty() {
+        return Ok(true);
+    }
     let word = match verdict {
         BulkVerdict::Accept => "accept",
         BulkVerdict::Reject => "reject",
