@@ -33,8 +33,14 @@ mod generations;
 mod invariants;
 #[path = "store_contract/jobs.rs"]
 mod jobs;
+#[path = "store_contract/merge.rs"]
+mod merge;
 #[path = "store_contract/other_handles.rs"]
 mod other_handles;
+#[path = "store_contract/restore.rs"]
+mod restore;
+#[path = "store_contract/review.rs"]
+mod review;
 #[path = "store_contract/search.rs"]
 mod search;
 #[path = "store_contract/sqlite_durability.rs"]

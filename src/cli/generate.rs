@@ -10,7 +10,7 @@ use super::{
     error::CliError,
     output::{Output, say},
     progress::{drain_queue, wait_for_job},
-    render::{count, printable, printable_lines},
+    render::{count, printable, printable_lines, sections},
 };
 use crate::{
     app::{App, Shutdown},
@@ -197,7 +197,7 @@ async fn preview(app: &App, name: &TagName, args: &GenerateArgs) -> Result<(), C
         }
         if let (Some(synonyms), Some(confidence)) = (&synonyms, confidence) {
             output.line(format_args!("\n== Result, confidence {:.2}", confidence.value()))?;
-            print_sections(synonyms, &mut output)?;
+            sections(synonyms).into_iter().try_for_each(|line| output.line(line))?;
         }
     }
     output.flush()?;
@@ -232,12 +232,4 @@ fn print_trace(trace: &GenerationTrace, output: &mut Output) -> Result<(), CliEr
 fn reason(reason: DropReason) -> String {
     let word = serde_json::to_value(reason).ok().and_then(|value| value.as_str().map(|word| word.replace('_', " ")));
     word.unwrap_or_default()
-}
-
-fn print_sections(synonyms: &Synonyms, output: &mut Output) -> Result<(), CliError> {
-    for (section, lang, terms) in synonyms.lists() {
-        let name = lang.map_or_else(|| section.to_string(), |lang| format!("{section}.{lang}"));
-        output.line(format_args!("{name}: {}", terms.join(" | ")))?;
-    }
-    Ok(())
 }

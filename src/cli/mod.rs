@@ -17,6 +17,7 @@ mod output;
 mod progress;
 mod reembed;
 mod render;
+mod review;
 mod search;
 mod serve;
 mod tags;
@@ -82,6 +83,7 @@ enum Command {
     Generate(generate::GenerateArgs),
     Export(export::ExportArgs),
     Import(import::ImportArgs),
+    Review(review::ReviewArgs),
     Jobs(jobs::JobsArgs),
     Eval(eval::EvalArgs),
     Lexicon(lexicon::LexiconArgs),
@@ -155,6 +157,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<(), CliError> 
         Command::Generate(args) => generate::run(args, settings).await,
         Command::Export(args) => export::run(args, settings).await,
         Command::Import(args) => import::run(args, settings).await,
+        Command::Review(args) => review::run(args, settings).await,
         Command::Jobs(args) => jobs::run(args, settings).await,
         Command::Eval(args) => eval::run(args, settings).await,
         Command::Lexicon(args) => lexicon::run(args),

@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, TableStyle, Width, presets::NOTHING};
 
-use crate::search::{MatchKind, SearchAnswer, SearchHit};
+use crate::{
+    domain::{Lang, Section, Synonyms},
+    search::{MatchKind, SearchAnswer, SearchHit},
+};
 
 /// Width of every table.
 const COLUMNS: u16 = 80;
@@ -110,6 +113,15 @@ pub(super) fn reading(answer: &SearchAnswer) -> String {
         explain.lexical_candidates,
         explain.vector_candidates
     )
+}
+
+/// The sections of a tag, a line each.
+pub(super) fn sections(synonyms: &Synonyms) -> Vec<String> {
+    let line = |(section, lang, terms): (Section, Option<Lang>, &[String])| {
+        let name = lang.map_or_else(|| section.to_string(), |lang| format!("{section}.{lang}"));
+        printable_lines(&format!("{name}: {}", terms.join(" | ")))
+    };
+    synonyms.lists().into_iter().map(line).collect()
 }
 
 /// A text from outside on one line: control characters escaped, at most `max` characters.

@@ -14,10 +14,13 @@ pub use calibration::Calibration;
 pub use job::{EmbedPayload, GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority};
 pub use normalise::{NORMALISER_VERSION, differs_by_noise, key, loose_key, words};
 pub use stem::{parse_stems, rarity, split_elisions, stem_groups, stems};
-pub use synonyms::{MAX_TERM_CHARS, SECTION_MAX_TERMS, SynonymRecord, Synonyms, SynonymsError, Translations};
+pub use synonyms::{
+    Difference, MAX_TERM_CHARS, SECTION_MAX_TERMS, SynonymRecord, Synonyms, SynonymsError, TermError, Translations,
+    term_text,
+};
 pub use tag::{MAX_TAG_NAME_CHARS, Tag, TagName, TagNameError, TagRef, TagType};
 pub(crate) use term::word_enum;
-pub use term::{Confidence, ConfidenceError, Lang, Section, Source, Term, TermStatus};
+pub use term::{Confidence, ConfidenceError, Lang, ReviewStatus, Section, Source, Term, TermStatus};
 
 /// Moments are UTC, as everywhere in the API.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -1,5 +1,7 @@
 //! The synonyms of a tag: four sections, as they travel on the wire, and the row that holds them.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -89,7 +91,64 @@ pub enum SynonymsError {
     },
 }
 
+/// Why a text cannot be a term.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the term `{term}` {problem}")]
+pub struct TermError {
+    /// The beginning of the text, made printable.
+    term: String,
+    /// What is wrong with it.
+    problem: &'static str,
+}
+
+/// Trims a text and checks that it can be a term.
+///
+/// # Errors
+/// [`TermError`] says which rule the text breaks.
+pub fn term_text(text: &str) -> Result<String, TermError> {
+    let text = text.trim();
+    match term_problem(text) {
+        None => Ok(text.to_owned()),
+        Some(problem) => Err(TermError { term: beginning(text), problem }),
+    }
+}
+
+/// What one version of the sections has and the other has not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Difference {
+    /// Terms that came, as written.
+    pub added: Synonyms,
+    /// Terms that went, as written.
+    pub removed: Synonyms,
+}
+
+impl Difference {
+    /// From `before` to `after`; what is absent counts as empty. Another spelling of a term is another term here.
+    pub fn between(before: Option<&Synonyms>, after: Option<&Synonyms>) -> Self {
+        let nothing = Synonyms::default();
+        let (before, after) = (before.unwrap_or(&nothing), after.unwrap_or(&nothing));
+        Self { added: after.without(before), removed: before.without(after) }
+    }
+}
+
 impl Synonyms {
+    /// The terms that `other` does not have in the same list.
+    fn without(&self, other: &Self) -> Self {
+        let rest = |mine: &[String], theirs: &[String]| -> Vec<String> {
+            let theirs: HashSet<&String> = theirs.iter().collect();
+            mine.iter().filter(|term| !theirs.contains(term)).cloned().collect()
+        };
+        Self {
+            search_terms: rest(&self.search_terms, &other.search_terms),
+            related_tags: rest(&self.related_tags, &other.related_tags),
+            usage_context: rest(&self.usage_context, &other.usage_context),
+            translations: Translations {
+                en: rest(&self.translations.en, &other.translations.en),
+                fr: rest(&self.translations.fr, &other.translations.fr),
+            },
+        }
+    }
+
     /// Every list with its section and language (`None` where a section mixes languages).
     pub fn lists(&self) -> [(Section, Option<Lang>, &[String]); 5] {
         [
@@ -116,8 +175,7 @@ impl Synonyms {
             for text in list {
                 let text = text.trim();
                 if let Some(problem) = term_problem(text) {
-                    let term = text.chars().take(40).collect::<String>().escape_debug().to_string();
-                    return Err(SynonymsError::Term { section, term, problem });
+                    return Err(SynonymsError::Term { section, term: beginning(text), problem });
                 }
                 let key = super::key(text);
                 if keys.contains(&key) {
@@ -149,6 +207,11 @@ impl Synonyms {
         }
         synonyms
     }
+}
+
+/// The beginning of a text, made printable, for messages.
+fn beginning(text: &str) -> String {
+    text.chars().take(40).collect::<String>().escape_debug().to_string()
 }
 
 /// What is wrong with a trimmed term, if anything.
@@ -221,6 +284,32 @@ mod tests {
     fn a_key_stands_once_in_a_section() {
         let terms = terms(with_search_terms(&["Hip-Hop", " hip hop ", "rap"])).unwrap();
         assert_eq!(terms.iter().map(|term| term.term.as_str()).collect::<Vec<_>>(), ["Hip-Hop", "rap"]);
+    }
+
+    #[test]
+    fn a_difference_names_what_came_and_went_in_each_list() {
+        let before = Synonyms {
+            related_tags: vec!["trap".into()],
+            translations: Translations { en: vec!["rap".into()], fr: vec!["rap".into()] },
+            ..with_search_terms(&["Hip-Hop", "rap"])
+        };
+        let after = Synonyms {
+            translations: Translations { en: vec!["rap".into()], fr: vec!["rap français".into()] },
+            ..with_search_terms(&["hip hop", "rap"])
+        };
+        let Difference { added, removed } = Difference::between(Some(&before), Some(&after));
+        assert_eq!((added.search_terms, removed.search_terms), (vec!["hip hop".into()], vec!["Hip-Hop".into()]));
+        assert_eq!((added.related_tags, removed.related_tags), (vec![], vec!["trap".into()]));
+        assert_eq!((added.translations.fr, removed.translations.fr), (vec!["rap français".into()], vec!["rap".into()]));
+        assert!(added.translations.en.is_empty() && removed.translations.en.is_empty());
+        assert_eq!(Difference::between(None, Some(&before)), Difference { added: before, ..Difference::default() });
+    }
+
+    #[test]
+    fn the_text_of_a_term_is_trimmed_and_checked() {
+        assert_eq!(term_text("  boom bap "), Ok("boom bap".to_owned()));
+        assert_eq!(term_text("a\u{1}b").unwrap_err().to_string(), "the term `a\\u{1}b` has a control character");
+        assert!(term_text(" ").is_err() && term_text(&"x".repeat(101)).is_err());
     }
 
     #[test]

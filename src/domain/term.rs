@@ -104,6 +104,23 @@ word_enum! {
     }
 }
 
+word_enum! {
+    /// A status that waits for a person's decision.
+    ReviewStatus, "status" {
+        /// Found by a forced regeneration for a row that a person wrote.
+        Proposed => "proposed",
+        /// Kept aside as doubtful.
+        Quarantined => "quarantined",
+    }
+}
+
+impl TermStatus {
+    /// Whether a person is to decide on the term.
+    pub const fn is_pending(self) -> bool {
+        matches!(self, Self::Proposed | Self::Quarantined)
+    }
+}
+
 /// How far a row or term can be trusted: a real number, 0 (not at all) to 1 (a person said so).
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, ToSchema)]
 #[schema(value_type = f64, minimum = 0.0, maximum = 1.0, example = 0.8)]
@@ -165,5 +182,13 @@ impl Term {
     /// The normalised form by which two spellings are one.
     pub fn key(&self) -> String {
         super::key(&self.term)
+    }
+
+    /// The list it stands in: its section, and for translations its language. A key stands once in a list.
+    pub fn list(&self) -> (Section, Option<Lang>) {
+        match self.section {
+            Section::Translations => (self.section, Some(self.lang.unwrap_or(Lang::En))),
+            section => (section, None),
+        }
     }
 }

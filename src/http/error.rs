@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::middleware::RequestId;
 use crate::{
-    domain::{ConfidenceError, SynonymsError, TagNameError},
+    domain::{ConfidenceError, SynonymsError, TagNameError, TermError},
     search::{SearchError, SearchRequestError},
     store::StoreError,
 };
@@ -75,6 +75,9 @@ codes! {
     InvalidQuery, "invalid_query", BAD_REQUEST, "The query text cannot be searched";
     EmptyQuery, "empty_query", BAD_REQUEST, "The query text is empty";
     QueryTooLong, "query_too_long", BAD_REQUEST, "The query text is too long";
+    InvalidTerm, "invalid_term", BAD_REQUEST, "The text cannot be a term";
+    DifferentTagTypes, "different_tag_types", BAD_REQUEST, "The tags are of different types";
+    TooManyDecisions, "too_many_decisions", BAD_REQUEST, "Too many decisions in one request";
     TooManyTags, "too_many_tags", BAD_REQUEST, "Too many tags in one request";
     UnknownEventType, "unknown_event_type", BAD_REQUEST, "The webhook is of an unknown type";
     InvalidWebhookHeaders, "invalid_webhook_headers", BAD_REQUEST, "The webhook headers are missing or malformed";
@@ -309,6 +312,12 @@ impl From<TagNameError> for ApiError {
 impl From<SynonymsError> for ApiError {
     fn from(error: SynonymsError) -> Self {
         Self::new(Code::InvalidSynonyms, sentence(error))
+    }
+}
+
+impl From<TermError> for ApiError {
+    fn from(error: TermError) -> Self {
+        Self::new(Code::InvalidTerm, sentence(error))
     }
 }
 

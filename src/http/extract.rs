@@ -119,14 +119,30 @@ impl<S: Send + Sync> FromRequestParts<S> for IdPath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        number(&path_params(parts, state).await?, "id").map(Self)
+    }
+}
+
+/// The `{id}` and `{version}` of a path.
+pub(super) struct VersionPath(pub i64, pub i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for VersionPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let params = path_params(parts, state).await?;
-        let text = param(&params, "id").unwrap_or_default();
-        // Digits only: `i64::from_str` also takes a sign, and one row should have one address.
-        let digits = text.bytes().all(|b| b.is_ascii_digit());
-        match text.parse() {
-            Ok(id) if digits && id > 0 => Ok(Self(id)),
-            _ => Err(ApiError::new(Code::InvalidId, format!("The id is a whole number from 1, not `{text}`."))),
-        }
+        Ok(Self(number(&params, "id")?, number(&params, "version")?))
+    }
+}
+
+/// A part of the path that is a whole number from 1.
+fn number(params: &RawPathParams, name: &str) -> Result<i64, ApiError> {
+    let text = param(params, name).unwrap_or_default();
+    // Digits only: `i64::from_str` also takes a sign, and one row should have one address.
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    match text.parse() {
+        Ok(number) if digits && number > 0 => Ok(number),
+        _ => Err(ApiError::new(Code::InvalidId, format!("The {name} is a whole number from 1, not `{text}`."))),
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     error::{PROBLEM_JSON, Problem},
 };
 use crate::{
-    domain::{JobKind, JobState, Lang, Source, TagType},
+    domain::{JobKind, JobState, Lang, ReviewStatus, Source, TagType},
     jobs::Event,
     search::Fusion,
 };
@@ -32,13 +32,14 @@ use crate::{
     tags(
         (name = "synonyms", description = "The synonyms of tags"),
         (name = "search", description = "Tags by their meaning, in English and French"),
+        (name = "review", description = "Terms that wait for a person"),
         (name = "tags", description = "The tags themselves"),
         (name = "jobs", description = "The queue and what happens in it"),
         (name = "webhooks", description = "What a library tells us of its tags"),
         (name = "service", description = "Health, metrics, documents"),
     ),
     // Beside what bodies use: what only parameters use is not found by itself.
-    components(schemas(Problem, Event, Fusion, Include, JobKind, JobState, Lang, Source, TagType)),
+    components(schemas(Problem, Event, Fusion, Include, JobKind, JobState, Lang, ReviewStatus, Source, TagType)),
     modifiers(&SecuritySchemes),
     // Empty first: a server without MUSONYM_API_KEY asks for none.
     security((), ("bearer" = []), ("api_key" = [])),

@@ -13,7 +13,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
     AppState, HttpLimits,
-    api::{events, jobs, search, synonyms, tags},
+    api::{events, jobs, merge, review, revisions, search, synonyms, tags},
     auth, error, health, middleware,
     openapi::ApiDoc,
     ui, webhooks,
@@ -31,10 +31,14 @@ fn guarded() -> OpenApiRouter<AppState> {
         .route("/api/synonyms/mood/{tag_name}", get(synonyms::synonyms_of_tag))
         .routes(routes!(synonyms::synonyms_by_id, synonyms::replace_synonyms, synonyms::deactivate_synonyms))
         .routes(routes!(synonyms::activate_synonyms))
-        .routes(routes!(synonyms::synonym_revisions))
+        .routes(routes!(revisions::synonym_revisions))
+        .routes(routes!(revisions::revision_by_version))
+        .routes(routes!(revisions::restore_revision))
+        .routes(routes!(review::list_review, review::decide_review))
         .routes(routes!(tags::list_tags, tags::create_tag))
         .routes(routes!(tags::tag_by_name, tags::rename_tag, tags::delete_tag))
         .routes(routes!(tags::generate_tag))
+        .routes(routes!(merge::merge_tags))
         .routes(routes!(jobs::list_jobs))
         .routes(routes!(jobs::job_by_id))
         .routes(routes!(jobs::retry_job))

@@ -5,6 +5,7 @@
 //! is done twice: see `docs/ARCHITECTURE.md`.
 
 mod error;
+mod review;
 pub mod sqlite;
 pub(crate) mod types;
 
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 pub use error::StoreError;
+pub use review::{BulkVerdict, Decision, ReviewCounts, ReviewFilter, ReviewItem, ReviewOutcome, Verdict};
 pub use types::{
     CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, ExportRow,
     ExportSynonyms, Finish, Generated, GenerationDone, GenerationNeed, GenerationOutcome, ImportOutcome, JobCounts,
@@ -53,6 +55,20 @@ pub trait TagStore: Send + Sync {
     /// # Errors
     /// [`StoreError::NotFound`], or [`StoreError::Conflict`] when another tag has the new name or its key.
     async fn rename_tag(&self, tag: &TagRef, name: &TagName, priority: Priority) -> Result<TagUpdate>;
+
+    /// Makes one tag of two of a type: `from` goes, `into` takes over its active terms (each key once a list; what was
+    /// rejected in `into` stays out; what finds no room waits for review), its name as an alias, and its rejected keys.
+    /// With `dry_run` nothing is written, and the answer is what would be. Returns the row of `into`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], or [`StoreError::Conflict`] when both are one tag or there is no room for the alias.
+    async fn merge_tags(
+        &self,
+        tag_type: TagType,
+        from: &TagName,
+        into: &TagName,
+        dry_run: bool,
+    ) -> Result<SynonymRecord>;
 
     /// Deletes a tag with its synonyms; the revisions stay.
     ///
@@ -122,10 +138,42 @@ pub trait SynonymStore: Send + Sync {
     async fn export_rows(&self, page: &Page) -> Result<Listing<ExportRow>>;
 
     /// Who changed a row when, newest first.
-    async fn revisions(&self, synonym_id: i64) -> Result<Vec<Revision>>;
+    async fn revisions(&self, synonym_id: i64, page: &Page) -> Result<Listing<Revision>>;
+
+    /// The newest revision of a row with this version.
+    async fn revision(&self, synonym_id: i64, version: i64) -> Result<Option<Revision>>;
+
+    /// Gives a row the content back that one of its versions left, as a person's edit, takes it into use if it is not,
+    /// and enqueues its embedding. Terms that wait for review go on waiting.
+    ///
+    /// `expected_version` is the version the caller saw, if it cares.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] for row or version, [`StoreError::VersionMismatch`], or [`StoreError::Conflict`] when the
+    /// version left no content or the tag has other active synonyms.
+    async fn restore_synonyms(
+        &self,
+        synonym_id: i64,
+        version: i64,
+        expected_version: Option<i64>,
+    ) -> Result<SynonymRecord>;
 
     /// The keys of the terms of a tag that a person took out, whatever their section.
     async fn rejected_keys(&self, tag_type: TagType, tag_id: i64) -> Result<Vec<String>>;
+}
+
+/// Terms that wait for a person: doubtful ones, and proposals for what a person wrote.
+#[async_trait]
+pub trait ReviewStore: Send + Sync {
+    /// Pending terms by number: those of active rows, and of the tombstones of tags that have none.
+    async fn list_review(&self, filter: &ReviewFilter, page: &Page) -> Result<Listing<ReviewItem>>;
+
+    /// Carries out decisions in one transaction; one outcome for each, in order. A row that is touched gets one new
+    /// version and stays whose it was; its embedding is enqueued when its active terms have changed.
+    async fn review(&self, decisions: &[Decision]) -> Result<Vec<ReviewOutcome>>;
+
+    /// Decides alike on every pending term that `filter` lets through, in one transaction.
+    async fn review_all(&self, filter: &ReviewFilter, verdict: BulkVerdict) -> Result<ReviewCounts>;
 }
 
 /// The queue. Claims are leases; only the holder of a lease can end its job, and only until it was claimed anew.
@@ -265,9 +313,9 @@ pub trait AdminStore: Send + Sync {
 }
 
 /// Everything a backend does.
-pub trait Store: TagStore + SynonymStore + JobStore + SearchStore + AdminStore {}
+pub trait Store: TagStore + SynonymStore + ReviewStore + JobStore + SearchStore + AdminStore {}
 
-impl<T: TagStore + SynonymStore + JobStore + SearchStore + AdminStore> Store for T {}
+impl<T: TagStore + SynonymStore + ReviewStore + JobStore + SearchStore + AdminStore> Store for T {}
 
 /// Settings that hold the calibration of a space begin so, and end with the space.
 pub const SETTING_CALIBRATION: &str = "calibration:";

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::{
-    Confidence, Job, JobKind, JobState, Lang, Lease, Section, Source, Tag, TagName, TagRef, TagType, Term, Timestamp,
+    Confidence, Job, JobKind, JobState, Lang, Lease, Section, Source, Synonyms, Tag, TagName, TagRef, TagType, Term,
+    Timestamp,
 };
 
 /// A tag that was created or was there.
@@ -130,9 +131,12 @@ pub enum ImportOutcome {
 /// A change of a row, as recorded with it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Revision {
-    /// The version that the change made.
+    /// Number of the record.
+    pub id: i64,
+    /// The version that the change made; a proposal makes none and has that of the row.
     pub version: i64,
-    /// What was done: `created`, `generated`, `replaced`, `deactivated`, `activated`, `imported`, `proposed`, `renamed`.
+    /// What was done: `created`, `generated`, `replaced`, `deactivated`, `activated`, `imported`, `proposed`, `renamed`,
+    /// `restored`, `reviewed`, `merged`.
     pub action: String,
     /// Who did it.
     pub source: Source,
@@ -140,10 +144,10 @@ pub struct Revision {
     pub tag_type: TagType,
     /// Name of the tag at that time.
     pub tag_name: String,
-    /// The sections before, as JSON; `None` for the first version.
-    pub before: Option<serde_json::Value>,
-    /// The sections after, as JSON.
-    pub after: Option<serde_json::Value>,
+    /// The sections before; `None` for the first version.
+    pub before: Option<Synonyms>,
+    /// The sections after; `None` where the row went out of use.
+    pub after: Option<Synonyms>,
     /// When.
     pub created_at: Timestamp,
 }

@@ -6,7 +6,10 @@ mod auth;
 mod bad_input;
 mod events;
 mod jobs;
+mod merge;
 mod reading;
+mod review;
+mod revisions;
 mod search;
 mod service;
 #[path = "../support/mod.rs"]

@@ -8,6 +8,7 @@ mod help;
 mod import;
 mod lexicon;
 mod ollama;
+mod review;
 mod running;
 #[path = "../support/mod.rs"]
 mod support;

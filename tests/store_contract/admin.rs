@@ -44,7 +44,7 @@ contract! {
         assert_eq!((counts.queued, counts.running, counts.succeeded, counts.failed), (1, 1, 0, 0));
         assert_eq!(db.store.expire(&Retention { deliveries: HOUR, ..keep }).await.unwrap(), 1);
         assert_eq!(db.store.expire(&Retention { revisions: HOUR, ..keep }).await.unwrap(), 1);
-        assert!(db.store.revisions(row.id).await.unwrap().is_empty());
+        assert!(db.revisions(row.id).await.is_empty());
         assert!(db.row(&genre("ska")).await.is_some());
     }
 

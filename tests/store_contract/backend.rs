@@ -9,8 +9,8 @@ use musonym::{
         TagName, TagRef, TagType, Term, TermStatus,
     },
     store::{
-        ClaimOrder, EmbeddingDone, EmbeddingOutcome, Generated, GenerationDone, GenerationOutcome, Store,
-        SynonymsDraft,
+        ClaimOrder, EmbeddingDone, EmbeddingOutcome, Generated, GenerationDone, GenerationOutcome, Page, ReviewFilter,
+        ReviewItem, Revision, Store, SynonymsDraft,
         sqlite::{SqliteOptions, SqliteStore},
     },
 };
@@ -207,6 +207,33 @@ impl Db {
     /// The active row of a tag.
     pub async fn row(&self, tag: &TagRef) -> Option<SynonymRecord> {
         self.store.lookup_synonyms(std::slice::from_ref(tag)).await.unwrap().remove(0)
+    }
+
+    /// The whole history of a row, newest first.
+    pub async fn revisions(&self, synonym_id: i64) -> Vec<Revision> {
+        self.store.revisions(synonym_id, &Page::first(1000)).await.unwrap().items
+    }
+
+    /// Makes a term of a row doubtful, as gates do.
+    pub async fn quarantine(&self, synonym_id: i64, text: &str) {
+        let sql = format!(
+            "UPDATE synonym_term SET status = 'quarantined' WHERE synonym_id = {synonym_id} AND term = '{text}';
+             UPDATE mir_synonym SET synonyms = json_set(synonyms, '$.search_terms', (
+                 SELECT json_group_array(term) FROM (
+                     SELECT term FROM synonym_term WHERE synonym_id = {synonym_id} AND section = 'search_terms'
+                     AND status = 'active' ORDER BY position))) WHERE id = {synonym_id}"
+        );
+        self.backend.execute(&sql).await;
+    }
+
+    /// Everything that waits for review.
+    pub async fn waiting(&self) -> Vec<ReviewItem> {
+        self.store.list_review(&ReviewFilter::default(), &Page::first(1000)).await.unwrap().items
+    }
+
+    /// The number of the term that waits with this text.
+    pub async fn pending(&self, text: &str) -> i64 {
+        self.waiting().await.iter().find(|item| item.term == text).unwrap().id
     }
 
     /// Runs every `embed` job, with a vector by the tag's name.

@@ -16,13 +16,13 @@ contract! {
         let row = db.row(&genre("ska")).await.unwrap();
         assert_eq!(outcomes[0], GenerationOutcome::Saved { synonym_id: row.id, version: 1 });
         assert_eq!((search_terms(&row), row.source, row.confidence.value()), (vec!["one", "two"], Source::Ollama, 0.7));
-        assert_eq!(db.store.revisions(row.id).await.unwrap()[0].action, "generated");
+        assert_eq!(db.revisions(row.id).await[0].action, "generated");
         let job = db.store.job(jobs[0].job.id).await.unwrap().unwrap();
         assert_eq!((job.state, job.result.unwrap()["outcome"].as_str()), (JobState::Succeeded, Some("saved")));
         assert_eq!(db.claim_all(JobKind::Embed).await.len(), 2);
         let again = db.store.complete_generations(&done).await.unwrap();
         assert_eq!(again, [GenerationOutcome::LeaseLost, GenerationOutcome::LeaseLost]);
-        assert_eq!(db.store.revisions(row.id).await.unwrap().len(), 1);
+        assert_eq!(db.revisions(row.id).await.len(), 1);
         assert!(db.store.complete_generations(&[]).await.unwrap().is_empty());
     }
 
@@ -33,7 +33,7 @@ contract! {
         let same = db.generate(&tag, false, &["one", "two"]).await;
         assert_eq!(same, GenerationOutcome::Unchanged { synonym_id: row.id });
         assert_eq!(db.store.vocabulary_version(), version);
-        assert_eq!(db.store.revisions(row.id).await.unwrap().len(), 1);
+        assert_eq!(db.revisions(row.id).await.len(), 1);
         let other = db.generate(&tag, false, &["two", "three"]).await;
         assert_eq!(other, GenerationOutcome::Saved { synonym_id: row.id, version: 2 });
         assert_eq!(search_terms(&db.row(&genre("ska")).await.unwrap()), ["two", "three"]);

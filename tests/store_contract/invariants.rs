@@ -2,7 +2,7 @@
 
 use musonym::{
     domain::{Priority, Synonyms, TagType},
-    store::{Page, StoreError, SynonymFilter},
+    store::{BulkVerdict, Decision, Page, ReviewFilter, StoreError, SynonymFilter, Verdict},
 };
 use proptest::prelude::*;
 
@@ -22,6 +22,10 @@ enum Step {
     Activate(usize),
     Rename(usize, usize),
     Delete(usize),
+    Restore(usize, i64),
+    Review(Vec<(usize, usize)>),
+    ReviewAll(BulkVerdict),
+    Merge(usize, usize),
     Embed,
 }
 
@@ -36,7 +40,12 @@ fn step() -> impl Strategy<Value = Step> {
         tag.clone().prop_map(Step::Deactivate),
         tag.clone().prop_map(Step::Activate),
         (tag.clone(), tag.clone()).prop_map(|(tag, other)| Step::Rename(tag, other)),
-        tag.prop_map(Step::Delete),
+        tag.clone().prop_map(Step::Delete),
+        (tag.clone(), 1..4i64).prop_map(|(tag, version)| Step::Restore(tag, version)),
+        proptest::collection::vec((0..3usize, 0..TERMS.len()), 1..4).prop_map(Step::Review),
+        any::<bool>()
+            .prop_map(|accept| { Step::ReviewAll(if accept { BulkVerdict::Accept } else { BulkVerdict::Reject }) }),
+        (tag.clone(), tag).prop_map(|(from, into)| Step::Merge(from, into)),
         Just(Step::Embed),
     ]
 }
@@ -75,6 +84,29 @@ async fn apply(db: &Db, step: &Step) {
             db.store.rename_tag(&genre(TAGS[*tag]), &new, Priority::LOW).await.map(|_| ())
         }
         Step::Delete(tag) => db.store.delete_tag(&genre(TAGS[*tag])).await,
+        Step::Restore(tag, version) => match newest(db, TAGS[*tag]).await {
+            Some(id) => db.store.restore_synonyms(id, *version, None).await.map(|_| ()),
+            None => Ok(()),
+        },
+        Step::Review(verdicts) => {
+            let verdict = |(kind, text): &(usize, usize)| match kind {
+                0 => Verdict::Accept,
+                1 => Verdict::Reject,
+                _ => Verdict::Edit(TERMS[*text].to_owned()),
+            };
+            let waiting = db.waiting().await;
+            let decisions: Vec<Decision> = waiting
+                .iter()
+                .zip(verdicts)
+                .map(|(item, each)| Decision { id: item.id, verdict: verdict(each) })
+                .collect();
+            db.store.review(&decisions).await.map(|_| ())
+        }
+        Step::ReviewAll(verdict) => db.store.review_all(&ReviewFilter::default(), *verdict).await.map(|_| ()),
+        Step::Merge(from, into) => {
+            let (from, into) = (name(TAGS[*from]), name(TAGS[*into]));
+            db.store.merge_tags(TagType::Genre, &from, &into, false).await.map(|_| ())
+        }
         Step::Embed => {
             db.embed_all(|_| [1.0, 0.0, 0.0, 0.0]).await;
             Ok(())
@@ -105,9 +137,9 @@ async fn check(db: &Db) {
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     for (row, input) in rows.iter().zip(db.store.embed_inputs(&ids).await.unwrap()) {
         assert_eq!(row.synonyms, Synonyms::from_terms(&input.terms), "sections equal terms");
-        let revision = db.store.revisions(row.id).await.unwrap().remove(0);
+        let revision = db.revisions(row.id).await.remove(0);
         assert_eq!(revision.version, row.version);
-        assert_eq!(revision.after.unwrap(), serde_json::to_value(&row.synonyms).unwrap());
+        assert_eq!(revision.after.as_ref(), Some(&row.synonyms));
     }
     let queued = "SELECT COUNT(*) FROM mir_synonym s WHERE is_active = 1 AND embedding IS NULL AND NOT EXISTS (\
                   SELECT 1 FROM job WHERE dedup_key = 'embed:' || s.id AND state = 'queued')";

@@ -5,7 +5,8 @@ use std::time::Duration;
 use musonym::{
     domain::{JobKind, JobState, Priority, TagType},
     store::{
-        AdminStore, ClaimOrder, Finish, JobStore, Page, StoreError, SynonymFilter, SynonymStore, TagFilter, TagStore,
+        AdminStore, ClaimOrder, Finish, JobStore, Page, ReviewFilter, ReviewStore, StoreError, SynonymFilter,
+        SynonymStore, TagFilter, TagStore,
         sqlite::{SqliteOptions, SqliteStore},
     },
 };
@@ -134,6 +135,34 @@ async fn a_database_of_a_newer_version_is_refused_untouched() {
     .unwrap();
     let refusal = file.refusal().await;
     assert!(refusal.contains("newer musonym (schema 9999") && refusal.contains("upgrade musonym"), "{refusal}");
+}
+
+#[tokio::test]
+async fn terms_keep_their_numbers_through_the_migration_that_never_gives_one_twice() {
+    let file = file();
+    let create = SqliteConnectOptions::new().filename(&file.options.path).create_if_missing(true);
+    let mut plain = create.connect().await.unwrap();
+    sqlx::migrate!("migrations/sqlite").run_to(3, &mut plain).await.unwrap();
+    sqlx::raw_sql(
+        "INSERT INTO genre_tag (name, name_key) VALUES ('ska', 'ska');
+         INSERT INTO mir_synonym (tag_type, tag_id, source, confidence, created_at, updated_at, synonyms)
+         VALUES ('genre', 1, 'ollama', 0.7, 0, 0, '{}');
+         INSERT INTO synonym_term (id, synonym_id, section, position, term, term_key, stems, source, confidence, status)
+         VALUES (4, 1, 'name', 0, 'ska', 'ska', 'ska', 'manual', 1, 'active'),
+                (7, 1, 'search_terms', 1, 'brass', 'brass', 'brass', 'ollama', 0.7, 'quarantined');",
+    )
+    .execute(&mut plain)
+    .await
+    .unwrap();
+    plain.close().await.unwrap();
+    let store = file.open().await;
+    let waiting = store.list_review(&ReviewFilter::default(), &Page::first(9)).await.unwrap().items;
+    assert_eq!(waiting.iter().map(|item| (item.id, item.term.as_str())).collect::<Vec<_>>(), [(7, "brass")]);
+    store.delete_tag(&genre("ska")).await.unwrap();
+    store.create_synonyms(&draft(genre("dub"), &["echo"])).await.unwrap();
+    let lowest: i64 =
+        sqlx::query_scalar("SELECT MIN(id) FROM synonym_term").fetch_one(&mut file.plain().await).await.unwrap();
+    assert!(lowest > 7, "{lowest}");
 }
 
 #[tokio::test]

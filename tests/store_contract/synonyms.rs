@@ -14,9 +14,9 @@ contract! {
         assert_eq!(search_terms(&row), ["bittersweet", "longing"]);
         assert_eq!(db.row(&mood("Wistful")).await.unwrap(), row);
         assert_eq!(db.claim_one(JobKind::Embed).await.job.payload["synonym_id"], row.id);
-        let revisions = db.store.revisions(row.id).await.unwrap();
+        let revisions = db.revisions(row.id).await;
         assert_eq!((revisions[0].action.as_str(), &revisions[0].before), ("created", &None));
-        assert_eq!(revisions[0].after.as_ref().unwrap()["search_terms"][1], "longing");
+        assert_eq!(revisions[0].after.as_ref().unwrap().search_terms[1], "longing");
     }
 
     async fn a_second_creation_is_a_conflict_that_writes_nothing(db) {
@@ -40,7 +40,7 @@ contract! {
         assert!(matches!(error, StoreError::VersionMismatch { current: 2 }), "{error}");
         let error = db.store.replace_synonyms(999, &draft(genre("ska"), &["x"]), None).await.unwrap_err();
         assert!(matches!(error, StoreError::NotFound(_)), "{error}");
-        let revisions = db.store.revisions(row.id).await.unwrap();
+        let revisions = db.revisions(row.id).await;
         let actions: Vec<_> = revisions.iter().map(|revision| (revision.version, revision.action.as_str())).collect();
         assert_eq!(actions, [(2, "replaced"), (1, "created")]);
         assert_eq!(revisions[0].before, revisions[1].after);
@@ -92,7 +92,7 @@ contract! {
         assert!(back.embedding.is_some(), "its vector is still right");
         assert!(db.claim_all(JobKind::Embed).await.is_empty());
         assert_eq!(db.store.activate_synonyms(row.id).await.unwrap().version, 3);
-        let revisions = db.store.revisions(row.id).await.unwrap();
+        let revisions = db.revisions(row.id).await;
         let actions: Vec<_> = revisions.iter().map(|revision| revision.action.as_str()).collect();
         assert_eq!(actions, ["activated", "deactivated", "generated"]);
         for error in [
@@ -140,7 +140,7 @@ contract! {
             let outcome = db.generate(&tag, true, &["skank", "brass"]).await;
             assert_eq!(outcome, GenerationOutcome::Proposed { synonym_id: row.id, terms: 2 });
         }
-        assert_eq!(db.store.revisions(row.id).await.unwrap().len(), 2);
+        assert_eq!(db.revisions(row.id).await.len(), 2);
         db.generate(&tag, true, &["brass"]).await;
         let proposed = "SELECT COUNT(*) FROM synonym_term WHERE status = 'proposed'";
         assert_eq!(db.backend.number(proposed).await, 1, "a new proposal takes the place of the former");

@@ -105,7 +105,7 @@ contract! {
         db.store.delete_tag(&genre("Polka")).await.unwrap();
         assert_eq!(db.backend.number("SELECT COUNT(*) FROM mir_synonym").await, 0);
         assert_eq!(db.backend.number("SELECT COUNT(*) FROM synonym_term").await, 0);
-        let revisions = db.store.revisions(row.id).await.unwrap();
+        let revisions = db.revisions(row.id).await;
         assert_eq!((revisions.len(), revisions[0].tag_name.as_str()), (1, "polka"));
         let error = db.store.delete_tag(&genre("polka")).await.unwrap_err();
         assert!(matches!(error, StoreError::NotFound(_)), "{error}");

@@ -77,7 +77,7 @@ contract! {
         assert_eq!(db.store.job_counts().await.unwrap().cancelled, 1);
         assert_eq!(db.claim_all(JobKind::Embed).await.len(), 1);
         assert_eq!(db.store.job(generate.job.id).await.unwrap().unwrap().state, JobState::Running);
-        assert_eq!(db.store.revisions(db.row(&genre("ska")).await.unwrap().id).await.unwrap()[0].source, Source::Import);
+        assert_eq!(db.revisions(db.row(&genre("ska")).await.unwrap().id).await[0].source, Source::Import);
     }
 
     async fn an_import_keeps_what_a_person_wrote_unless_told_to_replace(db) {

@@ -3,6 +3,7 @@
 mod add;
 mod import;
 mod list;
+mod merge;
 mod rows;
 
 use clap::{Args, Subcommand};
@@ -10,7 +11,7 @@ use clap::{Args, Subcommand};
 use super::error::CliError;
 use crate::config::Settings;
 
-/// Add, list and import tags.
+/// Add, list, import and merge tags.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   musonym tags add \"drum and bass\" jungle --type genre
@@ -26,6 +27,7 @@ enum TagsCommand {
     Add(add::AddArgs),
     List(list::ListArgs),
     Import(import::ImportArgs),
+    Merge(merge::MergeArgs),
 }
 
 pub(in crate::cli) async fn run(args: TagsArgs, settings: Settings) -> Result<(), CliError> {
@@ -33,5 +35,6 @@ pub(in crate::cli) async fn run(args: TagsArgs, settings: Settings) -> Result<()
         TagsCommand::Add(args) => add::run(args, settings).await,
         TagsCommand::List(args) => list::run(args, settings).await,
         TagsCommand::Import(args) => import::run(args, settings).await,
+        TagsCommand::Merge(args) => merge::run(args, settings).await,
     }
 }

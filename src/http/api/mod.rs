@@ -2,6 +2,9 @@
 
 pub(super) mod events;
 pub(super) mod jobs;
+pub(super) mod merge;
+pub(super) mod review;
+pub(super) mod revisions;
 pub(super) mod search;
 pub(super) mod synonyms;
 mod synonyms_wire;

@@ -9,8 +9,7 @@ use axum::{
 
 pub(in crate::http) use super::synonyms_wire::Include;
 use super::synonyms_wire::{
-    CreateBody, ListQuery, LookupAnswer, LookupBody, MAX_LOOKUP, ReplaceBody, RevisionsPage, ShowQuery, SynonymsPage,
-    TagSynonyms,
+    CreateBody, ListQuery, LookupAnswer, LookupBody, MAX_LOOKUP, ReplaceBody, ShowQuery, SynonymsPage, TagSynonyms,
 };
 use crate::{
     domain::{Confidence, SynonymRecord, TagName, TagRef},
@@ -232,32 +231,8 @@ pub(in crate::http) async fn activate_synonyms(
     Ok(changed(state.store.activate_synonyms(id).await?))
 }
 
-/// The history of a row
-///
-/// It outlives the row and its tag.
-#[utoipa::path(
-    get,
-    path = "/api/synonyms/{id}/revisions",
-    tag = "synonyms",
-    params(("id" = i64, Path, description = "Number of the row", minimum = 1)),
-    responses(
-        (status = 200, description = "Its changes, newest first", body = RevisionsPage),
-        BadRequest, Unauthorized, Missing, Failures,
-    ),
-)]
-pub(in crate::http) async fn synonym_revisions(
-    State(state): State<AppState>,
-    IdPath(id): IdPath,
-) -> Result<Json<RevisionsPage>, ApiError> {
-    let revisions = state.store.revisions(id).await?;
-    if revisions.is_empty() {
-        return Err(no_row(id));
-    }
-    Ok(Json(RevisionsPage { items: revisions.into_iter().map(Into::into).collect(), next: None }))
-}
-
 /// The row with this number, or 404.
-async fn row(state: &AppState, id: i64) -> Result<SynonymRecord, ApiError> {
+pub(super) async fn row(state: &AppState, id: i64) -> Result<SynonymRecord, ApiError> {
     state.store.synonyms_by_ids(&[id]).await?.into_iter().next().ok_or_else(|| no_row(id))
 }
 
@@ -266,7 +241,7 @@ fn no_row(id: i64) -> ApiError {
 }
 
 /// A row that was just written, with its ETag.
-fn changed(record: SynonymRecord) -> ([(HeaderName, String); 1], Json<TagSynonyms>) {
+pub(super) fn changed(record: SynonymRecord) -> ([(HeaderName, String); 1], Json<TagSynonyms>) {
     ([(header::ETAG, etag::of(&record))], Json(record.into()))
 }
 

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     domain::{Confidence, Source, SynonymRecord, Synonyms, SynonymsError, TagName, TagRef, TagType, Term, Timestamp},
     http::error::ApiError,
-    store::{Revision, SynonymsDraft},
+    store::SynonymsDraft,
 };
 
 /// Most tags of one lookup.
@@ -183,45 +183,4 @@ fn draft(tag: TagRef, synonyms: Synonyms, confidence: Option<f64>) -> Result<Syn
     let confidence = confidence.map_or(Ok(Confidence::CERTAIN), Confidence::new)?;
     let terms: Result<Vec<Term>, SynonymsError> = synonyms.into_terms(Source::Manual, confidence);
     Ok(SynonymsDraft { tag, terms: terms?, confidence })
-}
-
-/// A change of a row.
-#[derive(Serialize, ToSchema)]
-pub struct RevisionView {
-    /// The version that the change made.
-    pub version: i64,
-    /// What was done.
-    #[schema(example = "generated")]
-    pub action: String,
-    /// Who did it.
-    pub source: Source,
-    /// Type of the tag at that time.
-    pub tag_type: TagType,
-    /// Name of the tag at that time.
-    pub tag_name: String,
-    /// The sections before; `null` for the first version.
-    #[schema(value_type = Option<Object>)]
-    pub before: Option<serde_json::Value>,
-    /// The sections after.
-    #[schema(value_type = Option<Object>)]
-    pub after: Option<serde_json::Value>,
-    /// When.
-    #[schema(value_type = String, format = DateTime)]
-    pub created_at: Timestamp,
-}
-
-impl From<Revision> for RevisionView {
-    fn from(revision: Revision) -> Self {
-        let Revision { version, action, source, tag_type, tag_name, before, after, created_at } = revision;
-        Self { version, action, source, tag_type, tag_name, before, after, created_at }
-    }
-}
-
-/// The history of a row.
-#[derive(Serialize, ToSchema)]
-pub struct RevisionsPage {
-    /// The changes, newest first.
-    pub items: Vec<RevisionView>,
-    /// Always `null`: the history comes whole.
-    pub next: Option<String>,
 }

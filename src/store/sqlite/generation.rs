@@ -1,5 +1,7 @@
 //! Results of background work: synonyms and vectors, stored together with the end of their jobs.
 
+use std::collections::HashSet;
+
 use sqlx::SqliteConnection;
 
 use super::{
@@ -171,8 +173,7 @@ async fn save(connection: &mut SqliteConnection, item: &GenerationDone) -> Resul
         }
         Some(row) => {
             let before = terms::read(&mut *connection, row.id).await?;
-            let kept = before.iter().filter(|term| term.status == TermStatus::Rejected).cloned();
-            let terms: Vec<Term> = generated.into_iter().chain(kept).collect();
+            let terms = with_persons_terms(generated, &before);
             let same_name = synonyms::name_term(&mut *connection, row.id).await?.as_deref() == Some(tag.name.as_str());
             if same_name && before == terms && row.source == source && row.confidence == confidence {
                 return Ok(GenerationOutcome::Unchanged { synonym_id: row.id });
@@ -183,6 +184,17 @@ async fn save(connection: &mut SqliteConnection, item: &GenerationDone) -> Resul
     };
     jobs::enqueue(connection, &NewJob::embed(synonym_id, item.priority)).await?;
     Ok(GenerationOutcome::Saved { synonym_id, version })
+}
+
+/// What was generated, and of the terms before what a person decided: the person's own words (an edit under review, an
+/// alias left by a merge), in place of the same key as generated, and what was rejected.
+fn with_persons_terms(generated: Vec<Term>, before: &[Term]) -> Vec<Term> {
+    let kept: Vec<&Term> =
+        before.iter().filter(|term| term.source == Source::Manual || term.status == TermStatus::Rejected).collect();
+    let persons: HashSet<_> =
+        kept.iter().filter(|term| term.status == TermStatus::Active).map(|term| (term.list(), term.key())).collect();
+    let generated = generated.into_iter().filter(|term| !persons.contains(&(term.list(), term.key())));
+    generated.chain(kept.into_iter().cloned()).collect()
 }
 
 /// Keeps what a forced generation found for a person's row as proposals beside its terms.

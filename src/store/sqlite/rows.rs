@@ -81,6 +81,7 @@ pub(super) fn term(row: &SqliteRow) -> Result<Term> {
 /// Columns of `synonym_revision`.
 pub(super) fn revision(row: &SqliteRow) -> Result<Revision> {
     Ok(Revision {
+        id: row.try_get("id")?,
         version: row.try_get("version")?,
         action: row.try_get("action")?,
         source: word(row, "source")?,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sqlx::{Row, SqliteConnection};
 
 use super::{
-    SqliteStore, jobs, now_ms, rows, tags,
+    SqliteStore, jobs, now_ms, revisions, rows, tags,
     terms::{self, Content, NewRevision},
     vectors,
 };
@@ -147,12 +147,7 @@ impl SynonymStore for SqliteStore {
         if row.is_active {
             return Ok(row);
         }
-        if let Some(other) = active(&mut transaction, row.tag_type, row.tag_id).await? {
-            return Err(StoreError::Conflict(format!(
-                "the {} tag `{}` has other active synonyms by now (number {}); delete those first",
-                row.tag_type, row.tag_name, other.id
-            )));
-        }
+        require_no_other_active(&mut transaction, &row).await?;
         set_active(&mut transaction, &row, true).await?;
         if row.embedding.is_none() {
             jobs::enqueue(&mut transaction, &NewJob::embed(synonym_id, Priority::HIGH)).await?;
@@ -170,14 +165,21 @@ impl SynonymStore for SqliteStore {
         self.export(page).await
     }
 
-    async fn revisions(&self, synonym_id: i64) -> Result<Vec<Revision>> {
-        sqlx::query("SELECT * FROM synonym_revision WHERE synonym_id = ? ORDER BY version DESC, id DESC")
-            .bind(synonym_id)
-            .fetch_all(&self.readers)
-            .await?
-            .iter()
-            .map(rows::revision)
-            .collect()
+    async fn revisions(&self, synonym_id: i64, page: &Page) -> Result<Listing<Revision>> {
+        self.list_revisions(synonym_id, page).await
+    }
+
+    async fn revision(&self, synonym_id: i64, version: i64) -> Result<Option<Revision>> {
+        revisions::of_version(&mut *self.readers.acquire().await?, synonym_id, version).await
+    }
+
+    async fn restore_synonyms(
+        &self,
+        synonym_id: i64,
+        version: i64,
+        expected_version: Option<i64>,
+    ) -> Result<SynonymRecord> {
+        self.restore(synonym_id, version, expected_version).await
     }
 
     async fn rejected_keys(&self, tag_type: TagType, tag_id: i64) -> Result<Vec<String>> {
@@ -214,16 +216,37 @@ pub(super) async fn tombstone(
     row.as_ref().map(rows::synonyms).transpose()
 }
 
-async fn by_id(connection: &mut SqliteConnection, id: i64) -> Result<SynonymRecord> {
+pub(super) async fn by_id(connection: &mut SqliteConnection, id: i64) -> Result<SynonymRecord> {
     let row = sqlx::query(select_synonyms!("WHERE id = ?")).bind(id).fetch_optional(connection).await?;
     rows::synonyms(&row.ok_or_else(|| StoreError::NotFound(format!("the synonyms row {id}")))?)
 }
 
-fn check_version(row: &SynonymRecord, expected: Option<i64>) -> Result<()> {
+/// Refuses where a tag has an active row beside this one.
+pub(super) async fn require_no_other_active(connection: &mut SqliteConnection, row: &SynonymRecord) -> Result<()> {
+    match active(connection, row.tag_type, row.tag_id).await? {
+        Some(other) if other.id != row.id => Err(StoreError::Conflict(format!(
+            "the {} tag `{}` has other active synonyms by now (number {}); delete those first",
+            row.tag_type, row.tag_name, other.id
+        ))),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn check_version(row: &SynonymRecord, expected: Option<i64>) -> Result<()> {
     match expected {
         Some(expected) if expected != row.version => Err(StoreError::VersionMismatch { current: row.version }),
         _ => Ok(()),
     }
+}
+
+/// Switches a row on or off as part of another change, which has the revision.
+pub(super) async fn mark_active(connection: &mut SqliteConnection, id: i64, is_active: bool) -> Result<()> {
+    sqlx::query("UPDATE mir_synonym SET is_active = ?2 WHERE id = ?1 AND is_active <> ?2")
+        .bind(id)
+        .bind(is_active)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Switches a row on or off, with its revision.

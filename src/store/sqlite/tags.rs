@@ -7,7 +7,9 @@ use sqlx::{Row, SqliteConnection};
 
 use super::{SqliteStore, now_ms, rows, terms};
 use crate::{
-    domain::{NORMALISER_VERSION, Priority, Tag, TagName, TagRef, TagType, key, stem_groups, stems, words},
+    domain::{
+        NORMALISER_VERSION, Priority, SynonymRecord, Tag, TagName, TagRef, TagType, key, stem_groups, stems, words,
+    },
     store::{
         CreatedTag, Listing, Page, Result, StoreError, TagFilter, TagOverview, TagStore, TagUpdate, types::TagCursor,
     },
@@ -74,6 +76,16 @@ impl TagStore for SqliteStore {
         let update = rename(&mut transaction, found, name, priority).await?;
         self.commit(transaction).await?;
         Ok(update)
+    }
+
+    async fn merge_tags(
+        &self,
+        tag_type: TagType,
+        from: &TagName,
+        into: &TagName,
+        dry_run: bool,
+    ) -> Result<SynonymRecord> {
+        self.merge(tag_type, from, into, dry_run).await
     }
 
     async fn delete_tag(&self, tag: &TagRef) -> Result<()> {

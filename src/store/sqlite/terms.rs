@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use sqlx::SqliteConnection;
+use sqlx::{Row, SqliteConnection};
 
 use super::{jobs, now_ms, rows};
 use crate::{
     domain::{
-        Confidence, NewJob, Priority, Section, Source, SynonymRecord, Synonyms, TagType, Term, TermStatus, key, stems,
+        Confidence, Lang, NewJob, Priority, SECTION_MAX_TERMS, Section, Source, SynonymRecord, Synonyms, TagType, Term,
+        TermStatus, key, stems,
     },
     store::Result,
 };
@@ -23,6 +24,46 @@ pub(super) async fn read(connection: &mut SqliteConnection, synonym_id: i64) -> 
         .collect()
 }
 
+/// A term as it is stored, for changes that leave the others of its row as they are.
+#[derive(Clone)]
+pub(super) struct StoredTerm {
+    /// Its number; `None` for one that is new.
+    pub(super) id: Option<i64>,
+    /// Its key.
+    pub(super) key: String,
+    /// The term.
+    pub(super) term: Term,
+}
+
+impl StoredTerm {
+    /// One that is new.
+    pub(super) fn new(term: Term) -> Self {
+        Self { id: None, key: term.key(), term }
+    }
+
+    /// Whether it is an active one of this key in this list.
+    pub(super) fn counts_as(&self, key: &str, list: (Section, Option<Lang>)) -> bool {
+        self.term.status == TermStatus::Active && self.key == key && self.term.list() == list
+    }
+}
+
+/// Whether a list has as many active terms as it can hold.
+pub(super) fn is_full(terms: &[StoredTerm], list: (Section, Option<Lang>)) -> bool {
+    let active = |stored: &&StoredTerm| stored.term.status == TermStatus::Active && stored.term.list() == list;
+    terms.iter().filter(active).count() >= SECTION_MAX_TERMS
+}
+
+/// All terms of a row with their numbers, the name's too, in order.
+pub(super) async fn read_stored(connection: &mut SqliteConnection, synonym_id: i64) -> Result<Vec<StoredTerm>> {
+    sqlx::query("SELECT * FROM synonym_term WHERE synonym_id = ? ORDER BY position, id")
+        .bind(synonym_id)
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(|row| Ok(StoredTerm { id: row.try_get("id")?, key: row.try_get("term_key")?, term: rows::term(row)? }))
+        .collect()
+}
+
 /// Replaces all terms of a row, and its name's term.
 pub(super) async fn write(
     connection: &mut SqliteConnection,
@@ -30,7 +71,6 @@ pub(super) async fn write(
     tag_name: &str,
     terms: &[Term],
 ) -> Result<()> {
-    sqlx::query("DELETE FROM synonym_term WHERE synonym_id = ?").bind(synonym_id).execute(&mut *connection).await?;
     let name = Term {
         section: Section::Name,
         lang: None,
@@ -39,19 +79,26 @@ pub(super) async fn write(
         confidence: Confidence::CERTAIN,
         status: TermStatus::Active,
     };
-    let rows: Vec<_> = std::iter::once(&name)
-        .chain(terms)
-        .map(|term| {
-            let (key, stems) = (term.key(), stems(&term.term));
-            (term.section, term.lang, &term.term, key, stems, term.source, term.confidence, term.status)
+    let terms: Vec<StoredTerm> = std::iter::once(&name).chain(terms).cloned().map(StoredTerm::new).collect();
+    write_stored(connection, synonym_id, &terms).await
+}
+
+/// Replaces all terms of a row, the name's included; those with a number keep it.
+async fn write_stored(connection: &mut SqliteConnection, synonym_id: i64, terms: &[StoredTerm]) -> Result<()> {
+    sqlx::query("DELETE FROM synonym_term WHERE synonym_id = ?").bind(synonym_id).execute(&mut *connection).await?;
+    let rows: Vec<_> = terms
+        .iter()
+        .map(|StoredTerm { id, key, term }| {
+            let stems = stems(&term.term);
+            (term.section, term.lang, &term.term, key, stems, term.source, term.confidence, term.status, id)
         })
         .collect();
     // All in one statement: each costs two switches between threads.
     sqlx::query(
         "INSERT INTO synonym_term
-             (synonym_id, section, lang, position, term, term_key, stems, source, confidence, status)
-         SELECT ?1, value ->> 0, value ->> 1, key, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-             value ->> 7
+             (id, synonym_id, section, lang, position, term, term_key, stems, source, confidence, status)
+         SELECT value ->> 8, ?1, value ->> 0, value ->> 1, key, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+             value ->> 6, value ->> 7
          FROM json_each(?2) ORDER BY key",
     )
     .bind(synonym_id)
@@ -196,6 +243,40 @@ pub(super) async fn update_row(
     let revision = NewRevision { synonym_id: row.id, version, before: Some(&before), after: Some(&synonyms) };
     record(connection, revision, content.action, content.source, row.tag_type, &row.tag_name).await?;
     Ok(version)
+}
+
+/// Changes some terms of a row by a person's hand: one new version and revision, while the row stays whose it was. The
+/// vector is dropped, and its making enqueued, only where the active terms have changed.
+pub(super) async fn amend(
+    connection: &mut SqliteConnection,
+    row: &SynonymRecord,
+    terms: &[StoredTerm],
+    action: &str,
+) -> Result<()> {
+    let synonyms = Synonyms::from_terms(terms.iter().map(|stored| &stored.term));
+    let changed = synonyms != row.synonyms;
+    let (before, after) = (encode(&row.synonyms)?, encode(&synonyms)?);
+    let version = row.version + 1;
+    sqlx::query(
+        "UPDATE mir_synonym SET synonyms = ?2, version = ?3, updated_at = ?4,
+             embedding = CASE WHEN ?5 THEN NULL ELSE embedding END,
+             embedding_space = CASE WHEN ?5 THEN NULL ELSE embedding_space END WHERE id = ?1",
+    )
+    .bind(row.id)
+    .bind(&after)
+    .bind(version)
+    .bind(now_ms())
+    .bind(changed)
+    .execute(&mut *connection)
+    .await?;
+    write_stored(&mut *connection, row.id, terms).await?;
+    let revision = NewRevision { synonym_id: row.id, version, before: Some(&before), after: Some(&after) };
+    record(&mut *connection, revision, action, Source::Manual, row.tag_type, &row.tag_name).await?;
+    // Without a vector, one may be in the making for the version that was: it will not be stored.
+    if row.is_active && (changed || row.embedding.is_none()) {
+        jobs::enqueue(connection, &NewJob::embed(row.id, Priority::HIGH)).await?;
+    }
+    Ok(())
 }
 
 /// The numbers and contents of a revision.

@@ -114,11 +114,7 @@ async fn import_row(connection: &mut SqliteConnection, row: &ExportRow, replace:
 
 /// After the content: the row's activity as exported, the job that embeds it, and no job that would write over it.
 async fn settle(connection: &mut SqliteConnection, id: i64, is_active: bool, tag: &Tag) -> Result<()> {
-    sqlx::query("UPDATE mir_synonym SET is_active = ?2 WHERE id = ?1 AND is_active <> ?2")
-        .bind(id)
-        .bind(is_active)
-        .execute(&mut *connection)
-        .await?;
+    synonyms::mark_active(&mut *connection, id, is_active).await?;
     cancel_generation(&mut *connection, tag.tag_type, tag.id).await?;
     if is_active {
         jobs::enqueue(connection, &NewJob::embed(id, Priority::LOW)).await?;
