@@ -7,13 +7,8 @@ use super::{
     lexical::Evidence,
 };
 
-/// Weight of the lexical score in the sum.
-const LEXICAL_WEIGHT: f64 = 0.3;
-/// Weight of the vector score in the sum.
+/// Weight of the vector score in the sum; the lexical score has the rest of what the vector leaves.
 const VECTOR_WEIGHT: f64 = 0.7;
-
-/// How much of what the words leave open the vector can add (docs/adr/0001).
-const ADDED_BY_VECTOR: f64 = 0.8;
 
 /// The score of an exact name.
 const EXACT_SCORE: f64 = 1.0;
@@ -66,7 +61,7 @@ pub(super) fn fuse(evidence: Option<&Evidence>, cosine: Option<f32>, calibration
     let explanation = Explanation {
         reason: reason(&matched, lexical, vector),
         cosine: cosine.map(|cosine| round(f64::from(cosine))),
-        lexical_weight: weights.0,
+        lexical_weight: round(weights.0),
         vector_weight: weights.1,
     };
     Some(Fused { score: round(score), lexical: lexical.map(round), vector: vector.map(round), matched, explanation })
@@ -90,24 +85,15 @@ fn name_score(evidence: &Evidence, vector: Option<f64>) -> f64 {
     ALIAS_FLOOR + ALIAS_WIDTH * place
 }
 
-/// The weighted sum; a branch that is absent leaves its weight to the other. Strong lexical evidence is not drowned by
-/// a vector that says little (a misspelt name has no meaning for an embedding model): it stands on its own, and the vector
-/// adds its share of what the words leave open.
+/// The sum of both branches, weighted 0.7 for the vector and `1 − 0.7 × vector` for the words: 0.3 beside a certain vector,
+/// 1 where it says nothing or did not run. Strong words are not drowned by a vector that says little (a misspelt name has
+/// no meaning for an embedding model), and a vector that agrees adds to them (docs/adr/0001).
 fn fused_score(lexical: Option<f64>, vector: Option<f64>) -> (f64, (f64, f64)) {
-    let text = lexical.unwrap_or(0.0);
-    let (fused, weights) = match vector {
-        None => (text, (1.0, 0.0)),
-        Some(vector) => {
-            let sum = LEXICAL_WEIGHT * text + VECTOR_WEIGHT * vector;
-            let added = text + ADDED_BY_VECTOR * vector * (1.0 - text);
-            if added > sum {
-                (added, (1.0, ADDED_BY_VECTOR * (1.0 - text)))
-            } else {
-                (sum, (LEXICAL_WEIGHT, VECTOR_WEIGHT))
-            }
-        }
-    };
-    (FUSED_CEILING * fused, weights)
+    let vector_weight = if vector.is_some() { VECTOR_WEIGHT } else { 0.0 };
+    let vector = vector.unwrap_or(0.0);
+    let lexical_weight = 1.0 - vector_weight * vector;
+    let fused = lexical_weight * lexical.unwrap_or(0.0) + vector_weight * vector;
+    (FUSED_CEILING * fused, (lexical_weight, vector_weight))
 }
 
 fn reason(matched: &Match, lexical: Option<f64>, vector: Option<f64>) -> String {
@@ -163,13 +149,13 @@ mod tests {
     #[test]
     fn a_branch_that_is_absent_leaves_its_weight_to_the_other() {
         assert_eq!(score(Some(&evidence(MatchKind::Text, 0.5)), None), Some(0.445));
-        assert_eq!(score(Some(&evidence(MatchKind::Text, 0.5)), Some(1.0)), Some(round(0.89 * 0.9)));
+        assert_eq!(score(Some(&evidence(MatchKind::Text, 0.5)), Some(1.0)), Some(round(0.89 * 0.85)));
     }
 
     #[test]
     fn strong_words_are_not_drowned_by_a_poor_vector() {
         assert_eq!(score(Some(&evidence(MatchKind::Fuzzy, 0.8)), Some(0.0)), Some(0.712));
-        assert_eq!(score(Some(&evidence(MatchKind::Fuzzy, 0.8)), Some(0.5)), Some(round(0.89 * 0.88)));
+        assert_eq!(score(Some(&evidence(MatchKind::Fuzzy, 0.8)), Some(0.5)), Some(round(0.89 * (0.35 + 0.65 * 0.8))));
     }
 
     #[test]

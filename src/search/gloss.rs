@@ -52,9 +52,13 @@ impl Glossary {
     }
 
     /// The English of some words, as they are or without their endings.
-    fn english(&self, phrase: &[String]) -> Option<&'static str> {
+    /// The latter only where the query is French for certain: "bass" is no plural of "bas".
+    fn english(&self, phrase: &[String], is_french: bool) -> Option<&'static str> {
         if let Some(english) = self.entries.get(&phrase.join(" ")) {
             return Some(english);
+        }
+        if !is_french {
+            return None;
         }
         let plain: Vec<Vec<String>> = phrase.iter().map(|word| plain_forms(word)).collect();
         // One word in its other forms, or all words in their first one ("musiques tristes").
@@ -102,9 +106,12 @@ fn plain_forms(word: &str) -> Vec<String> {
 
 /// What language a query is in, where its small words tell.
 fn guess(words: &[String], text: &str) -> Option<Lang> {
-    let holds = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    let lower = text.to_lowercase();
+    // As written, too: "and" and "et" are one connector in a key.
+    let raw: Vec<&str> = lower.split_whitespace().collect();
+    let holds = |list: &[&str]| list.iter().any(|known| raw.contains(known) || words.iter().any(|word| word == known));
     let is_elided = split_elisions(text) != text;
-    if holds(&FRENCH_ONLY) || is_elided || text.chars().any(|c| "éèêàçùîôœ".contains(c)) {
+    if holds(&FRENCH_ONLY) || is_elided || lower.chars().any(|c| "éèêàçùîôœ".contains(c)) {
         Some(Lang::Fr)
     } else if holds(&ENGLISH_ONLY) {
         Some(Lang::En)
@@ -155,7 +162,8 @@ pub(super) fn gloss(query: &str, lang: Option<Lang>, names: &HashMap<String, Str
         let found = (1..=LONGEST_PHRASE.min(words.len() - start)).rev().find_map(|length| {
             let phrase = &words[start..start + length];
             let name = names.get(&key(&phrase.join(" "))).map(String::as_str);
-            name.or_else(|| glossary.english(phrase)).map(|english| (length, english))
+            let is_french = lang == Some(Lang::Fr);
+            name.or_else(|| glossary.english(phrase, is_french)).map(|english| (length, english))
         });
         let (length, text) = found.unwrap_or((1, words[start].as_str()));
         if found.is_some() {
@@ -201,8 +209,8 @@ mod tests {
 
     #[test]
     fn french_words_are_put_into_english_phrase_by_phrase() {
-        assert_eq!(english("musique triste"), "music sad");
-        assert_eq!(english("musiques tristes"), "music sad");
+        assert_eq!(english("musique triste"), "sad music");
+        assert_eq!(english("musiques tristes"), "sad music");
         assert!(english("musique pour courir").contains("run"), "{}", english("musique pour courir"));
         assert!(english("chansons d'été").contains("summer"), "{}", english("chansons d'été"));
         assert!(english("boîte à rythmes").contains("drum machine"), "{}", english("boîte à rythmes"));

@@ -201,6 +201,51 @@ contract! {
         db.backend.check().await;
     }
 
+    async fn what_was_measured_of_a_space_outdates_answers_and_reaches_other_handles(db) {
+        let other = db.backend.reopen().await;
+        let shipped = db.store.calibration(SPACE);
+        assert_eq!(shipped, musonym::domain::Calibration::shipped(SPACE));
+        let measured = musonym::domain::Calibration { floor: 0.2, ceiling: 0.8, tags: 77 };
+        let version = db.store.vocabulary_version();
+        db.store.set_calibration(SPACE, &measured).await.unwrap();
+        assert!(db.store.vocabulary_version() > version);
+        assert_eq!((db.store.calibration(SPACE), db.store.calibration("else")), (measured, musonym::domain::Calibration::shipped("else")));
+        let mut changes = other.changes();
+        while other.calibration(SPACE) != measured {
+            changes.changed().await.unwrap();
+        }
+        assert_eq!(db.backend.reopen().await.calibration(SPACE), measured);
+    }
+
+    async fn a_sample_of_vectors_depends_on_the_names_alone(db) {
+        assert_eq!(db.store.sample_vectors(SPACE, 9).await.unwrap(), (vec![], 0));
+        for text in ["aaa", "bbb", "ccc", "abc"] {
+            db.genre_with(text, &["x"]).await;
+        }
+        db.embed_all(by_first_letter).await;
+        let (sample, tags) = db.store.sample_vectors(SPACE, 3).await.unwrap();
+        assert_eq!((sample.len(), tags), (3, 4));
+        let again = crate::backend::sqlite().await;
+        for text in ["abc", "ccc", "bbb", "aaa"] {
+            again.genre_with(text, &["x"]).await;
+        }
+        again.embed_all(by_first_letter).await;
+        assert_eq!(again.store.sample_vectors(SPACE, 3).await.unwrap(), (sample, 4));
+    }
+
+    async fn a_tag_is_named_by_its_french_name(db) {
+        let mut french = draft(genre("sad songs"), &["x"]);
+        french.terms.push(musonym::domain::Term {
+            section: musonym::domain::Section::Translations,
+            lang: Some(musonym::domain::Lang::Fr),
+            ..crate::backend::term(musonym::domain::Section::Translations, "Chansons tristes", musonym::domain::Source::Manual)
+        });
+        db.store.create_synonyms(&french).await.unwrap();
+        let keys = [key("chansons tristes"), key("x"), key("unknown")];
+        let names = db.store.names_by_french(&keys).await.unwrap();
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), [(keys[0].clone(), "sad songs".to_owned())]);
+    }
+
     async fn the_vocabulary_version_rises_with_every_visible_change_and_with_nothing_else(db) {
         let row = db.genre_with("aaa", &["x"]).await;
         let mut version = db.store.vocabulary_version();

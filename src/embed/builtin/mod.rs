@@ -2,6 +2,7 @@
 //! dimensions.
 
 mod model;
+mod shipped;
 
 use std::sync::{Arc, OnceLock};
 
@@ -23,8 +24,22 @@ pub struct BuiltinEmbedder {
 }
 
 impl BuiltinEmbedder {
+    /// Shipped vectors where the texts are the lexicon's own, the others computed.
+    async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let mut vectors: Vec<Option<Vec<f32>>> = texts.iter().map(|text| shipped::vector(text)).collect();
+        let missing = texts.iter().zip(&vectors).filter(|(_, vector)| vector.is_none());
+        let missing: Vec<String> = missing.map(|(text, _)| text.clone()).collect();
+        if !missing.is_empty() {
+            let mut computed = self.compute(missing).await?.into_iter();
+            for vector in vectors.iter_mut().filter(|vector| vector.is_none()) {
+                *vector = computed.next();
+            }
+        }
+        Ok(vectors.into_iter().flatten().collect())
+    }
+
     /// On threads that may block: one call takes milliseconds to seconds.
-    async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, EmbedError> {
+    async fn compute(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, EmbedError> {
         let model = Arc::clone(&self.model);
         tokio::task::spawn_blocking(move || {
             let model = model.get_or_init(|| Model::load().map_err(|error| error.to_string()));
@@ -43,11 +58,11 @@ impl Embedder for BuiltinEmbedder {
     }
 
     async fn embed_documents(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        self.embed(texts.to_vec()).await
+        self.embed(texts).await
     }
 
     async fn embed_query(&self, query: &str) -> Result<Vec<f32>, EmbedError> {
-        let vectors = self.embed(vec![self.query_text(query)]).await?;
+        let vectors = self.compute(vec![self.query_text(query)]).await?;
         vectors.into_iter().next().ok_or_else(|| EmbedError::Builtin("no vector".to_owned()))
     }
 
