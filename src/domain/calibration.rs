@@ -56,6 +56,11 @@ impl Calibration {
         tags >= Self::FEWEST_TAGS && tags.abs_diff(self.tags) * 4 > self.tags
     }
 
+    /// Whether a cosine is so low that query and tag are of two worlds: under half the floor.
+    pub fn is_elsewhere(&self, cosine: f32) -> bool {
+        f64::from(cosine) < self.floor / 2.0
+    }
+
     /// A cosine on the scale of 0 (means nothing) to 1.
     pub fn score(&self, cosine: f32) -> f64 {
         ((f64::from(cosine) - self.floor) / (self.ceiling - self.floor)).clamp(0.0, 1.0)

@@ -23,6 +23,9 @@ const FUSED_CEILING: f64 = 0.89;
 
 /// Below this a tag is no answer: what is left are single words out of context and vectors that are merely there.
 const SCORE_FLOOR: f64 = 0.25;
+/// The floor where the vector branch ran and says that the meaning is elsewhere: a word or two of a query in one of a
+/// hundred thousand terms is chance ("tax return form" in "return to hard bop").
+const UNSUPPORTED_FLOOR: f64 = 0.36;
 
 /// The score of one tag and how it came about.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +54,10 @@ pub(super) fn fuse(evidence: Option<&Evidence>, cosine: Option<f32>, calibration
         Some(evidence) if by_name => (name_score(evidence, vector), (0.0, 0.0)),
         _ => fused_score(lexical, vector),
     };
-    if score < SCORE_FLOOR {
+    let is_elsewhere = cosine.is_some_and(|cosine| calibration.is_elsewhere(cosine));
+    let by_words = matched.as_ref().is_some_and(|matched| matched.kind == MatchKind::Text);
+    let floor = if is_elsewhere && by_words { UNSUPPORTED_FLOOR } else { SCORE_FLOOR };
+    if score < floor {
         return None;
     }
     // A text match that says little beside a near meaning is no reason to name.
@@ -162,5 +168,7 @@ mod tests {
     fn what_lies_below_the_floor_is_no_answer() {
         assert_eq!(score(None, Some(0.3)), None);
         assert_eq!(score(Some(&evidence(MatchKind::Text, 0.2)), None), None);
+        let text = evidence(MatchKind::Text, 0.35);
+        assert_eq!((score(Some(&text), Some(-0.2)), score(Some(&text), None)), (None, Some(round(0.89 * 0.35))));
     }
 }
