@@ -15,7 +15,7 @@ use super::{
     error::CliError,
     output::{Output, say},
     progress::{bar, drain_by_kind},
-    render::{self, Detail, count},
+    render::{self, count},
 };
 use crate::{
     app::{App, ServeOptions, Server, Shutdown, create_folder, serve},
@@ -28,6 +28,12 @@ use crate::{
 /// The folder below this program's folder for data.
 const FOLDER: &str = "demo";
 
+/// How to read a score.
+const BANDS: &str = "\
+Scores: 1.000 the tag's own name; 0.900 to 0.990 another name of it or its
+translation; below, 0.7 x MEANING and the rest WORDS, at most 0.890.
+";
+
 /// The demo's files. Only these are removed at the start, whatever else lies in the folder.
 const DATABASE: &str = "demo.db";
 const LOCK: &str = "demo.lock";
@@ -39,7 +45,7 @@ const BATCH: usize = 500;
 const BEST: usize = 3;
 
 /// What is searched for: a query, its language, and what is hard about it.
-const SEARCHES: [(&str, Lang, &str); 12] = [
+const SEARCHES: [(&str, Lang, &str); 13] = [
     ("Hip-Hop", Lang::En, "a name, spelt otherwise"),
     ("dnb", Lang::En, "an alias"),
     ("rock psychédélique", Lang::Fr, "a French name"),
@@ -52,6 +58,7 @@ const SEARCHES: [(&str, Lang, &str); 12] = [
     ("music to study late at night", Lang::En, "an occasion"),
     ("musique pour courir", Lang::Fr, "an occasion"),
     ("dîner aux chandelles", Lang::Fr, "an occasion"),
+    ("tax return form", Lang::En, "no music at all"),
 ];
 
 /// See it work: a vocabulary, its synonyms, searches in English and French, then the server.
@@ -195,6 +202,9 @@ async fn fill(app: &App, shutdown: &Shutdown) -> Result<(), CliError> {
 /// The searches, each with its best results.
 async fn search(app: &App, args: OutputArgs, output: &mut Output) -> Result<(), CliError> {
     let searcher = app.searcher();
+    if !args.json {
+        output.line(BANDS)?;
+    }
     let mut degraded: Option<String> = None;
     for (query, lang, what) in SEARCHES {
         let mut request = SearchRequest::new(query);
@@ -214,10 +224,14 @@ async fn search(app: &App, args: OutputArgs, output: &mut Output) -> Result<(), 
             Lang::Fr => "French",
         };
         output.line(format_args!("“{query}” ({what}, {language})"))?;
+        if let Some(explain) = answer.explain.as_ref().filter(|explain| !explain.glossed.is_empty()) {
+            let glossed = explain.glossed.iter().map(|part| format!("{} → {}", part.from, part.to));
+            output.line(render::wrapped(&format!("in English: {}", glossed.collect::<Vec<_>>().join(", "))))?;
+        }
         output.line(if answer.results.is_empty() {
-            "nothing found".to_owned()
+            "nothing is near enough".to_owned()
         } else {
-            render::hits(&answer.results, Detail::Reason)
+            render::bands(&answer.results)
         })?;
         output.line("")?;
     }

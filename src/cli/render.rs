@@ -34,11 +34,25 @@ pub(super) fn text(table: &Table) -> String {
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
+/// A text on lines of at most 80 characters, broken between words.
+pub(super) fn wrapped(text: &str) -> String {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > usize::from(COLUMNS) {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines.join("\n")
+}
+
 /// How much is said of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Detail {
-    /// Why it was found.
-    Reason,
     /// The kind of match and the term, then why it was found.
     Match,
     /// The scores of both branches too.
@@ -57,10 +71,29 @@ pub(super) fn hits<'a>(results: impl IntoIterator<Item = &'a SearchHit>, detail:
     text(&table)
 }
 
-fn why(hit: &SearchHit, detail: Detail) -> String {
-    if let (Detail::Reason, Some(explain)) = (detail, &hit.explain) {
-        return explain.reason.clone();
+/// Search results with the two scores behind each: what met the query, in which language, and how well words and meaning
+/// fit. One line a result where the terms are short.
+pub(super) fn bands<'a>(results: impl IntoIterator<Item = &'a SearchHit>) -> String {
+    let mut table = table(["SCORE", "TYPE", "TAG", "WORDS", "MEANING", "BECAUSE OF"]);
+    let part = |score: Option<f64>| score.map_or_else(|| "-".to_owned(), |score| format!("{score:.2}"));
+    for hit in results {
+        table.add_row([
+            format!("{:.3}", hit.score),
+            hit.tag_type.to_string(),
+            hit.tag_name.clone(),
+            part(hit.fts_score),
+            part(hit.vector_score),
+            matched(hit),
+        ]);
     }
+    if let Some(column) = table.column_mut(2) {
+        column.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(24)));
+    }
+    text(&table)
+}
+
+/// The kind of match, the term and its language.
+fn matched(hit: &SearchHit) -> String {
     let mut text = kind(hit.matched.kind).to_owned();
     if let Some(term) = &hit.matched.term {
         let _ = write!(text, ": {term}");
@@ -68,6 +101,11 @@ fn why(hit: &SearchHit, detail: Detail) -> String {
     if let Some(lang) = hit.matched.lang {
         let _ = write!(text, " ({lang})");
     }
+    text
+}
+
+fn why(hit: &SearchHit, detail: Detail) -> String {
+    let mut text = matched(hit);
     let Some(explain) = &hit.explain else {
         return text;
     };
@@ -178,6 +216,13 @@ mod tests {
         assert_eq!(printable("a\u{1b}[31m\u{202e}b", 60), "a\\u{1b}[31m\\u{202e}b");
         assert_eq!(printable("électro", 3), "éle…");
         assert_eq!(printable_lines("{\n\t}"), "{\n\\t}");
+    }
+
+    #[test]
+    fn a_long_text_is_broken_between_words() {
+        let text = wrapped(&"seules → alone, ".repeat(12));
+        assert!(text.lines().count() > 1 && text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert_eq!(wrapped("short"), "short");
     }
 
     #[test]

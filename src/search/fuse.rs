@@ -25,7 +25,7 @@ const FUSED_CEILING: f64 = 0.89;
 const SCORE_FLOOR: f64 = 0.25;
 /// The floor where the vector branch ran and says that the meaning is elsewhere: a word or two of a query in one of a
 /// hundred thousand terms is chance ("tax return form" in "return to hard bop").
-const UNSUPPORTED_FLOOR: f64 = 0.36;
+const UNSUPPORTED_FLOOR: f64 = 0.5;
 
 /// The score of one tag and how it came about.
 #[derive(Clone, Debug, PartialEq)]

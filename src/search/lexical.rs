@@ -102,8 +102,13 @@ impl Evidence {
     }
 }
 
-/// A word that is met by some of its stems alone ("cours" by "courir") counts somewhat less than one that has all.
+/// A word that is met by some of its stems alone ("cours" by "courir") counts somewhat less than one that has all, and
+/// much less where the stem is so short that it may be any word's ("régiment" by "regea").
 const PARTLY_MET: f64 = 0.85;
+const BARELY_MET: f64 = 0.5;
+
+/// Shortest stem, in bytes, that tells something beside another that is not met.
+const TELLING_STEM: usize = 4;
 
 /// The words of the query with their weights.
 struct Words<'a> {
@@ -130,14 +135,21 @@ impl<'a> Words<'a> {
             words += 1;
             let mut is_met = false;
             for ((word, own), best) in self.query.stems.iter().zip(&self.query.own_stems).zip(&mut met) {
-                let (mut shared, mut all) = (0, 0);
+                let (mut shared, mut all, mut longest) = (0, 0, 0);
                 for stem in group.clone() {
                     all += 1;
-                    shared += usize::from(word.iter().any(|own| own == stem));
+                    if word.iter().any(|own| own == stem) {
+                        shared += 1;
+                        longest = longest.max(stem.len());
+                    }
                 }
                 if shared > 0 {
                     is_met = true;
-                    *best = best.max(if shared == all && shared >= *own { 1.0 } else { PARTLY_MET });
+                    *best = best.max(match (shared == all && shared >= *own, longest >= TELLING_STEM) {
+                        (true, _) => 1.0,
+                        (false, true) => PARTLY_MET,
+                        (false, false) => BARELY_MET,
+                    });
                 }
             }
             of_term += u32::from(is_met);
