@@ -60,19 +60,12 @@ impl Glossary {
         if !is_french {
             return None;
         }
-        let plain: Vec<Vec<String>> = phrase.iter().map(|word| plain_forms(word)).collect();
-        // One word in its other forms, or all words in their first one ("musiques tristes").
-        match &plain[..] {
-            [forms] => forms.iter().find_map(|form| self.entries.get(form)).copied(),
-            _ => {
-                let first: Vec<&str> = plain
-                    .iter()
-                    .zip(phrase)
-                    .map(|(forms, word)| forms.first().map_or(word.as_str(), String::as_str))
-                    .collect();
-                self.entries.get(&first.join(" ")).copied()
-            }
+        // One word in its other forms, or all words in their likeliest ("musiques tristes").
+        if let [word] = phrase {
+            return plain_forms(word).iter().find_map(|form| self.entries.get(form)).copied();
         }
+        let plain = phrase.iter().map(|word| plain_forms(word).into_iter().next().unwrap_or_else(|| word.clone()));
+        self.entries.get(&plain.collect::<Vec<_>>().join(" ")).copied()
     }
 }
 

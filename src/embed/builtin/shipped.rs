@@ -24,16 +24,14 @@ pub(super) fn vector(text: &str) -> Option<Vec<f32>> {
 }
 
 fn hash(text: &str) -> [u8; 8] {
-    let digest: [u8; 32] = Sha256::digest(text).into();
-    let [a, b, c, d, e, f, g, h, ..] = digest;
-    [a, b, c, d, e, f, g, h]
+    Sha256::digest(text).first_chunk().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        embed::{BuiltinEmbedder, Embedder, document_text},
+        embed::{BuiltinEmbedder, document_text},
         generate::{GenerationRequest, Generator, LexiconGenerator, lexicon_tags},
     };
 

@@ -1,6 +1,11 @@
 //! `musonym eval`: how well search finds, measured on labelled queries.
 
-use std::path::{Path, PathBuf};
+mod chart;
+
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -97,7 +102,7 @@ pub(super) async fn run(args: EvalArgs, mut settings: Settings) -> Result<(), Cl
     }
     let report = measured?;
     if let Some(path) = &args.svg {
-        std::fs::write(path, svg(&report))
+        std::fs::write(path, chart::svg(&report))
             .map_err(|error| CliError::Failed(format!("cannot write {}: {error}", path.display())))?;
     }
     let mut output = Output::new();
@@ -223,7 +228,7 @@ fn summary(report: &Report) -> String {
     let mut text = render::text(&table);
     for Configuration { name, scores } in &report.configurations {
         if !scores.false_finds.is_empty() {
-            text.push_str(&format!("\n{name}: finds something for {}", scores.false_finds.join(", ")));
+            let _ = write!(text, "\n{name}: finds something for {}", scores.false_finds.join(", "));
         }
     }
     text
@@ -265,67 +270,4 @@ fn compare(baseline: &Report, report: &Report) -> Result<(), CliError> {
         return Err(CliError::Failed(format!("nDCG@10 has dropped by {:.4}, more than {TOLERANCE}", -change)));
     }
     Ok(())
-}
-
-/// Bars of nDCG@10: a group for each kind and language, a bar for each configuration.
-fn svg(report: &Report) -> String {
-    const COLOURS: [&str; 5] = ["#9aa5b1", "#5b8fd1", "#1f9d6b", "#c78c2e", "#8a5cb8"];
-    const BAR: usize = 14;
-    const GAP: usize = 18;
-    const HEIGHT: usize = 220;
-    const TOP: usize = 44;
-    const LEFT: usize = 40;
-    let kinds: Vec<&String> =
-        report.configurations.first().map_or_else(Vec::new, |first| first.scores.by_kind.keys().collect());
-    let ways = report.configurations.len();
-    let width = LEFT + kinds.len() * (ways * BAR + GAP) + 20;
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {}\" font-family=\"sans-serif\" font-size=\"11\" role=\"img\">\n\
-         <title>nDCG@10 by kind of query</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
-        TOP + HEIGHT + 60
-    );
-    for (place, configuration) in report.configurations.iter().enumerate() {
-        let (x, colour) = (LEFT + place * 150, COLOURS[place % COLOURS.len()]);
-        svg.push_str(&format!(
-            "<rect x=\"{x}\" y=\"12\" width=\"11\" height=\"11\" fill=\"{colour}\"/><text x=\"{}\" y=\"22\">{} ({:.3})</text>\n",
-            x + 16,
-            configuration.name,
-            configuration.scores.all.ndcg_at_10
-        ));
-    }
-    for step in 0..=4 {
-        let y = TOP + HEIGHT - HEIGHT * step / 4;
-        svg.push_str(&format!(
-            "<line x1=\"{LEFT}\" x2=\"{width}\" y1=\"{y}\" y2=\"{y}\" stroke=\"#ddd\"/><text x=\"6\" y=\"{}\">{}.{:02}</text>\n",
-            y + 4,
-            step / 4,
-            step % 4 * 25
-        ));
-    }
-    for (group, kind) in kinds.iter().enumerate() {
-        let x = LEFT + 8 + group * (ways * BAR + GAP);
-        for (place, configuration) in report.configurations.iter().enumerate() {
-            let value = configuration.scores.by_kind.get(*kind).map_or(0.0, |measures| measures.ndcg_at_10);
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 220")]
-            let bar = (value.clamp(0.0, 1.0) * 220.0).round() as usize;
-            svg.push_str(&format!(
-                "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{bar}\" fill=\"{}\"><title>{} {kind}: {value:.3}</title></rect>\n",
-                x + place * BAR,
-                TOP + HEIGHT - bar,
-                BAR - 2,
-                COLOURS[place % COLOURS.len()],
-                configuration.name
-            ));
-        }
-        let (kind, lang) = kind.split_once('/').unwrap_or((kind, ""));
-        let middle = x + ways * BAR / 2;
-        for (line, text) in [kind, lang].iter().enumerate() {
-            svg.push_str(&format!(
-                "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{text}</text>\n",
-                TOP + HEIGHT + 16 + line * 14
-            ));
-        }
-    }
-    svg.push_str("</svg>\n");
-    svg
 }
