@@ -196,16 +196,21 @@ impl Synonyms {
             if term.status != TermStatus::Active {
                 continue;
             }
-            let list = match term.section {
-                Section::Name => continue,
-                Section::SearchTerms => &mut synonyms.search_terms,
-                Section::RelatedTags => &mut synonyms.related_tags,
-                Section::UsageContext => &mut synonyms.usage_context,
-                Section::Translations => synonyms.translations.of_mut(term.lang.unwrap_or(Lang::En)),
-            };
-            list.push(term.term.clone());
+            synonyms.push(term.section, term.lang, &term.term);
         }
         synonyms
+    }
+
+    /// Adds a term to its section; the tag's name has none.
+    pub fn push(&mut self, section: Section, lang: Option<Lang>, term: &str) {
+        let list = match section {
+            Section::Name => return,
+            Section::SearchTerms => &mut self.search_terms,
+            Section::RelatedTags => &mut self.related_tags,
+            Section::UsageContext => &mut self.usage_context,
+            Section::Translations => self.translations.of_mut(lang.unwrap_or(Lang::En)),
+        };
+        list.push(term.to_owned());
     }
 }
 

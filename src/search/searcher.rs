@@ -16,7 +16,7 @@ use super::{
     lexical::{Query, evidence},
 };
 use crate::{
-    domain::{Calibration, SynonymRecord},
+    domain::Calibration,
     embed::{EmbedError, EmbedService, QueryEmbedding, QueryVector},
     store::{CandidateTag, Recall, Recalled, Store, StoreError},
 };
@@ -147,7 +147,7 @@ impl Searcher {
         let recalled = self.recall(&query, request, vector.as_ref()).await?;
         let calibration = self.store.calibration(vector.as_ref().map_or("", |vector| vector.space.as_str()));
         let ranked = rank(&query, &recalled, &calibration, request);
-        let results = self.results(ranked, request.explain).await?;
+        let results = self.results(ranked, &recalled.tags, request.explain).await?;
         metrics::histogram!("musonym_search_seconds", "part" => "embed").record(embedded.as_secs_f64());
         metrics::histogram!("musonym_search_seconds", "part" => "rank")
             .record(started.elapsed().saturating_sub(embedded).as_secs_f64());
@@ -195,22 +195,26 @@ impl Searcher {
     }
 
     /// The ranked rows with their synonyms.
-    async fn results(&self, ranked: Vec<(i64, Fused)>, explain: bool) -> Result<Vec<SearchHit>, StoreError> {
+    async fn results(
+        &self,
+        ranked: Vec<(i64, Fused)>,
+        tags: &HashMap<i64, CandidateTag>,
+        explain: bool,
+    ) -> Result<Vec<SearchHit>, StoreError> {
         let ids: Vec<i64> = ranked.iter().map(|(id, _)| *id).collect();
-        let mut records: HashMap<i64, SynonymRecord> =
-            self.store.synonyms_by_ids(&ids).await?.into_iter().map(|record| (record.id, record)).collect();
+        let mut sections = self.store.sections(&ids).await?;
         let hit = |(id, fused): (i64, Fused)| {
             // Between recall and here a row may have been taken out.
-            let record = records.remove(&id).filter(|record| record.is_active)?;
+            let (tag, synonyms) = (tags.get(&id)?, sections.remove(&id)?);
             Some(SearchHit {
-                tag_type: record.tag_type,
-                tag_name: record.tag_name,
-                id: record.id,
+                tag_type: tag.tag_type,
+                tag_name: tag.name.to_string(),
+                id,
                 score: fused.score,
                 fts_score: fused.lexical,
                 vector_score: fused.vector,
                 matched: fused.matched,
-                synonyms: record.synonyms,
+                synonyms,
                 explain: explain.then_some(fused.explanation),
             })
         };

@@ -24,7 +24,7 @@ pub use types::{
 };
 
 use crate::domain::{
-    Calibration, Job, JobKind, Lease, LeasedJob, Priority, SynonymRecord, Tag, TagName, TagRef, TagType,
+    Calibration, Job, JobKind, Lease, LeasedJob, Priority, SynonymRecord, Synonyms, Tag, TagName, TagRef, TagType,
 };
 
 /// What every store method returns.
@@ -262,6 +262,9 @@ pub trait SearchStore: Send + Sync {
 
     /// The active embedding space as last read: another process's change of it shows within a second.
     fn active_space(&self) -> Option<String>;
+
+    /// The sections of these active rows, by row: those that recall answered from.
+    async fn sections(&self, ids: &[i64]) -> Result<HashMap<i64, Synonyms>>;
 
     /// The names of the tags that are called by one of these keys in French, by key.
     async fn names_by_french(&self, keys: &[String]) -> Result<HashMap<String, String>>;

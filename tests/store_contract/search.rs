@@ -233,6 +233,17 @@ contract! {
         assert_eq!(again.store.sample_vectors(SPACE, 3).await.unwrap(), (sample, 4));
     }
 
+    async fn the_sections_of_found_rows_are_those_of_the_rows(db) {
+        let a = db.genre_with("aaa", &["x", "y"]).await;
+        let b = db.store.create_synonyms(&draft(mood("bbb"), &["z", "a"])).await.unwrap();
+        db.store.deactivate_synonyms(b.id, None).await.unwrap();
+        let sections = db.store.sections(&[a.id, b.id, 999]).await.unwrap();
+        assert_eq!(sections.into_iter().collect::<Vec<_>>(), [(a.id, a.synonyms.clone())]);
+        let b = db.store.activate_synonyms(b.id).await.unwrap();
+        let of_both = db.store.sections(&[a.id, b.id]).await.unwrap();
+        assert_eq!((&of_both[&a.id], &of_both[&b.id]), (&a.synonyms, &b.synonyms));
+    }
+
     async fn a_tag_is_named_by_its_french_name(db) {
         let mut french = draft(genre("sad songs"), &["x"]);
         french.terms.push(musonym::domain::Term {

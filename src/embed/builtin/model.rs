@@ -1,11 +1,11 @@
 //! BERT's forward pass over 8-bit weights (Devlin et al., 2018, "BERT: Pre-training of Deep Bidirectional Transformers"),
 //! mean-pooled over the tokens and L2-normalised, as sentence-transformers does for all-MiniLM-L6-v2.
 
-use std::{io::Cursor, sync::Arc};
+use std::{borrow::Cow, io::Cursor, sync::Arc};
 
 use candle_core::{
     D, Device, IndexOp, Module, Result, Tensor,
-    quantized::{QMatMul, QTensor, gguf_file::Content},
+    quantized::{GgmlDType, QMatMul, QStorage, QTensor, gguf_file::Content},
 };
 use candle_nn::ops::softmax_last_dim;
 use tokenizers::Tokenizer;
@@ -34,7 +34,7 @@ const MASKED: f32 = -1e9;
 /// The loaded model.
 pub(super) struct Model {
     tokenizer: Tokenizer,
-    words: QTensor,
+    words: WordTable,
     /// Position embeddings, with that of the only token type added.
     positions: Tensor,
     norm: Norm,
@@ -44,6 +44,40 @@ pub(super) struct Model {
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Model")
+    }
+}
+
+/// The embeddings of all words, left where they are in the binary: a query needs a handful of 30,522 rows.
+struct WordTable {
+    bytes: &'static [u8],
+    width: usize,
+    row_bytes: usize,
+}
+
+impl WordTable {
+    fn read(content: &Content) -> Result<Self> {
+        const NAME: &str = "embeddings.word_embeddings.weight";
+        let info = content.tensor_infos.get(NAME).ok_or_else(|| candle_core::Error::msg(format!("no {NAME}")))?;
+        let (rows, width) = info.shape.dims2()?;
+        let row_bytes = width / info.ggml_dtype.block_size() * info.ggml_dtype.type_size();
+        let start = usize::try_from(content.tensor_data_offset + info.offset).map_err(candle_core::Error::wrap)?;
+        let bytes = WEIGHTS.get(start..start + rows * row_bytes);
+        let bytes = bytes.ok_or_else(|| candle_core::Error::msg(format!("{NAME} is cut off")))?;
+        if info.ggml_dtype != GgmlDType::Q8_0 {
+            return Err(candle_core::Error::msg(format!("{NAME} is not of 8 bits")));
+        }
+        Ok(Self { bytes, width, row_bytes })
+    }
+
+    /// The embeddings of these words: words × 384.
+    fn rows(&self, ids: &[u32]) -> Result<Tensor> {
+        let mut rows = Vec::with_capacity(ids.len() * self.row_bytes);
+        for id in ids {
+            let row = self.bytes.chunks_exact(self.row_bytes).nth(*id as usize);
+            rows.extend_from_slice(row.ok_or_else(|| candle_core::Error::msg(format!("no word {id}")))?);
+        }
+        let storage = QStorage::from_data(Cow::Owned(rows), &Device::Cpu, GgmlDType::Q8_0)?;
+        QTensor::new(storage, (ids.len(), self.width))?.dequantize(&Device::Cpu)
     }
 }
 
@@ -163,7 +197,7 @@ impl Model {
         let positions = reader.vector("embeddings.position_embeddings.weight")?.broadcast_add(&types.i(0)?)?;
         Ok(Self {
             tokenizer,
-            words: reader.matrix("embeddings.word_embeddings.weight")?,
+            words: WordTable::read(&reader.content)?,
             positions,
             norm: reader.norm("embeddings.LayerNorm")?,
             layers: (0..LAYERS).map(|number| reader.layer(number)).collect::<Result<_>>()?,
@@ -238,10 +272,10 @@ impl Model {
             ids.extend(tokens.iter().copied().chain(std::iter::repeat_n(0, length - tokens.len())));
             kept.extend((0..length).map(|position| f32::from(u8::from(position < tokens.len()))));
         }
-        let ids = Tensor::from_vec(ids, (texts, length), &Device::Cpu)?;
         let kept = Tensor::from_vec(kept, (texts, length), &Device::Cpu)?;
         let mask = ((1.0 - &kept)? * f64::from(MASKED))?.reshape((texts, 1, 1, length))?;
-        let embedded = self.words.embedding(&ids)?.broadcast_add(&self.positions.i(..length)?)?;
+        let embedded =
+            self.words.rows(&ids)?.reshape((texts, length, ()))?.broadcast_add(&self.positions.i(..length)?)?;
         let mut hidden = self.norm.forward(&embedded)?;
         for layer in &self.layers {
             hidden = layer.forward(&hidden, &mask)?;

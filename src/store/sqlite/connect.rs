@@ -36,7 +36,8 @@ fn connect_options(options: &SqliteOptions) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(options.busy_timeout)
         .pragma("temp_store", "memory")
-        .pragma("cache_size", "-8192")
+        // In KiB, a connection: searches read from memory, and what the system caches is shared.
+        .pragma("cache_size", "-2048")
         .log_statements(tracing::log::LevelFilter::Trace)
         .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(1));
     match options.max_pages {

@@ -56,7 +56,7 @@ macro_rules! select_rows {
         concat!(
             "SELECT s.id, s.tag_type, COALESCE(g.name, m.name) AS tag_name, s.embedding_space, s.embedding,
                  (SELECT json_group_array(json_array(section, lang, term, term_key, stems, confidence))
-                  FROM (SELECT * FROM synonym_term t WHERE t.synonym_id = s.id AND t.status = 'active' ORDER BY t.id))
+                  FROM (SELECT * FROM synonym_term t WHERE t.synonym_id = s.id AND t.status = 'active' ORDER BY t.position, t.id))
                  AS terms
              FROM mir_synonym s LEFT JOIN genre_tag g ON g.id = s.genre_tag_id LEFT JOIN mood_tag m ON m.id = s.mood_tag_id
              WHERE s.is_active = 1",

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::SqliteStore;
 use crate::{
-    domain::Calibration,
+    domain::{Calibration, Synonyms},
     store::{Recall, Recalled, Result, SETTING_CALIBRATION, SearchStore, StoreError, TagVector},
 };
 
@@ -31,6 +31,10 @@ impl SearchStore for SqliteStore {
 
     fn active_space(&self) -> Option<String> {
         self.memory.read(|index| index.active_space.clone())
+    }
+
+    async fn sections(&self, ids: &[i64]) -> Result<HashMap<i64, Synonyms>> {
+        Ok(self.memory.read(|index| ids.iter().filter_map(|id| Some((*id, index.terms.sections(*id)?))).collect()))
     }
 
     async fn names_by_french(&self, keys: &[String]) -> Result<HashMap<String, String>> {

@@ -6,7 +6,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    domain::{Lang, Section, TagType, parse_stems, rarity},
+    domain::{Lang, Section, Synonyms, TagType, parse_stems, rarity},
     store::{CandidateTag, MatchedTerm, Recall, Recalled},
 };
 
@@ -93,6 +93,15 @@ impl TermIndex {
     /// A row's tag.
     pub(super) fn tag(&self, synonym_id: i64) -> Option<&CandidateTag> {
         self.rows.get(&synonym_id).map(|row| &row.tag)
+    }
+
+    /// The sections of a row, as its terms fill them.
+    pub(super) fn sections(&self, synonym_id: i64) -> Option<Synonyms> {
+        let mut sections = Synonyms::default();
+        for indexed in self.rows.get(&synonym_id)?.places.iter().filter_map(|place| self.at(*place)) {
+            sections.push(indexed.term.section, indexed.term.lang, &indexed.term.term);
+        }
+        Some(sections)
     }
 
     /// Replaces a row's terms.
