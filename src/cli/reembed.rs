@@ -22,7 +22,7 @@ use crate::{
   musonym reembed --wait
 
 Needed after a change of embed.model: vectors of two models cannot be compared.
-Until a row is embedded anew, search finds it by words.")]
+Until a row is embedded anew, search finds it by words and the built-in vectors.")]
 pub(super) struct ReembedArgs {
     /// Embed in this process and come back when it is done
     #[arg(long)]

@@ -163,22 +163,24 @@ async fn measure_all(
     list_misses: bool,
     shutdown: &Shutdown,
 ) -> Result<Report, CliError> {
+    // What runs of each: the branches, the standby's vectors in place of the active ones, French put into English.
     let mut ways = vec![
-        ("lexical", Branches::Lexical, false),
-        ("vector", Branches::Vector, false),
-        (WHOLE, Branches::Both, false),
+        ("lexical", Branches::Lexical, false, true),
+        ("vector", Branches::Vector, false, true),
+        ("no-gloss", Branches::Both, false, false),
+        (WHOLE, Branches::Both, false, true),
     ];
     if app.embedder.has_standby_space().await? {
-        ways.extend([("standby", Branches::Vector, true), ("hybrid-standby", Branches::Both, true)]);
+        ways.extend([("standby", Branches::Vector, true, true), ("hybrid-standby", Branches::Both, true, true)]);
     }
     let searcher = app.searcher();
     let progress = bar("searching", u64::try_from(ways.len() * queries.len()).unwrap_or(u64::MAX));
     let mut configurations = Vec::new();
-    for (name, branches, by_standby) in ways {
+    for (name, branches, by_standby, gloss) in ways {
         let mut tally = Tally::default();
         for query in queries {
             let mut request = SearchRequest::new(&query.q);
-            (request.branches, request.by_standby) = (branches, by_standby);
+            (request.branches, request.by_standby, request.gloss) = (branches, by_standby, gloss);
             request.limit = DEPTH;
             let answer = searcher.search(&request).await?;
             if let Some(degraded) = answer.degraded.first() {
