@@ -9,10 +9,6 @@ use crate::backend::{Db, SPACE, draft, genre, mood, name};
 
 /// Everything a query asks for, without a vector.
 async fn recall(db: &Db, query: &str, tag_type: Option<TagType>) -> Recalled {
-    recall_up_to(db, query, tag_type, 50).await
-}
-
-async fn recall_up_to(db: &Db, query: &str, tag_type: Option<TagType>, term_limit: usize) -> Recalled {
     let (keys, stems) = ([key(query)], stem_groups(query));
     let recall = Recall {
         keys: &keys,
@@ -20,7 +16,7 @@ async fn recall_up_to(db: &Db, query: &str, tag_type: Option<TagType>, term_limi
         fuzzy_key: Some(&keys[0]),
         vector: None,
         tag_type,
-        term_limit,
+        term_limit: 50,
         vector_limit: 10,
     };
     db.store.recall(&recall).await.unwrap()
@@ -285,73 +281,5 @@ contract! {
         db.claim_all(musonym::domain::JobKind::Embed).await;
         db.store.setting_or_insert("k", "v").await.unwrap();
         assert_eq!(db.store.vocabulary_version(), version);
-    }
-}
-
-/// Recall over the whole lexicon; run with `--ignored --nocapture`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "measures; takes the lexicon in first"]
-async fn recall_times_over_the_lexicon() {
-    use musonym::{
-        domain::{Confidence, Source},
-        store::{ExportRow, ExportSynonyms},
-    };
-    let texts = |value: &serde_json::Value| -> Vec<String> {
-        value.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
-    };
-    let rows: Vec<ExportRow> = std::fs::read_to_string("data/lexicon.jsonl")
-        .unwrap()
-        .lines()
-        .map(|line| {
-            let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            let mut all = texts(&line["aliases"]);
-            all.extend(texts(&line["related_tags"]));
-            for section in ["search_terms", "usage_context", "translations"] {
-                all.extend(texts(&line[section]["en"]));
-                all.extend(texts(&line[section]["fr"]));
-            }
-            let all: Vec<&str> = all.iter().map(String::as_str).collect();
-            ExportRow {
-                tag_type: line["tag_type"].as_str().unwrap().parse().unwrap(),
-                name: name(line["name"].as_str().unwrap()),
-                synonyms: Some(ExportSynonyms {
-                    source: Source::Lexicon,
-                    confidence: Confidence::CERTAIN,
-                    is_active: true,
-                    terms: crate::backend::terms(&all, Source::Lexicon),
-                }),
-            }
-        })
-        .collect();
-    let db = crate::backend::sqlite().await;
-    let started = std::time::Instant::now();
-    db.store.import_rows(&rows, false).await.unwrap();
-    println!("import of {} rows: {:?}", rows.len(), started.elapsed());
-    db.embed_all(by_first_letter).await;
-    let db = Db { store: db.backend.reopen().await, ..db };
-    for query in [
-        "melancolique",
-        "elecronic",
-        "hip hpo",
-        "progresive rock",
-        "rock",
-        "jazz",
-        "musique pour courir",
-        "danse",
-        "ambient music for studying late at night",
-        "rnb",
-        "drum and bass",
-        "triste",
-        "electronic dance music",
-    ] {
-        let mut times = Vec::new();
-        let mut found = 0;
-        for _ in 0..60 {
-            let started = std::time::Instant::now();
-            found = recall_up_to(&db, query, None, 200).await.terms.len();
-            times.push(started.elapsed());
-        }
-        times.sort();
-        println!("{query:42} {found:4} terms  min {:?}  p50 {:?}  p95 {:?}", times[0], times[30], times[57]);
     }
 }
