@@ -4,10 +4,10 @@
 use std::{borrow::Cow, io::Cursor, sync::Arc};
 
 use candle_core::{
-    D, Device, IndexOp, Module, Result, Tensor,
+    Device, IndexOp, Module, Result, Tensor,
     quantized::{GgmlDType, QMatMul, QStorage, QTensor, gguf_file::Content},
 };
-use candle_nn::ops::softmax_last_dim;
+use candle_nn::ops::{layer_norm, softmax_last_dim};
 use tokenizers::Tokenizer;
 
 /// Made by `tools/make_model.py`.
@@ -26,7 +26,7 @@ const WIDEN_FROM: usize = 64;
 
 const HEADS: usize = 12;
 const LAYERS: usize = 6;
-const LAYER_NORM_EPSILON: f64 = 1e-12;
+const LAYER_NORM_EPSILON: f32 = 1e-12;
 
 /// Added to the attention scores of padding, so that it gets no weight.
 const MASKED: f32 = -1e9;
@@ -108,10 +108,7 @@ struct Norm {
 
 impl Norm {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        let centred = input.broadcast_sub(&input.mean_keepdim(D::Minus1)?)?;
-        let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
-        let normed = centred.broadcast_div(&(variance + LAYER_NORM_EPSILON)?.sqrt()?)?;
-        normed.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
+        layer_norm(input, &self.weight, &self.bias, LAYER_NORM_EPSILON)
     }
 }
 
