@@ -13,7 +13,8 @@ use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 use tokio::sync::Mutex;
 
 use super::{
-    rows::{json, parse, tag_type},
+    dialect::{json, parse},
+    rows::tag_type,
     term_index::TermIndex,
     vectors::{VectorIndex, decode},
 };
@@ -59,7 +60,7 @@ macro_rules! select_rows {
                   FROM (SELECT * FROM synonym_term t WHERE t.synonym_id = s.id AND t.status = 'active' ORDER BY t.position, t.id))
                  AS terms
              FROM mir_synonym s LEFT JOIN genre_tag g ON g.id = s.genre_tag_id LEFT JOIN mood_tag m ON m.id = s.mood_tag_id
-             WHERE s.is_active = 1",
+             WHERE s.is_active",
             $rest
         )
     };
@@ -137,7 +138,7 @@ impl Memory {
         let others = sqlx::query(
             "SELECT e.synonym_id, s.tag_type, e.space, e.embedding FROM synonym_embedding e
              CROSS JOIN mir_synonym s ON s.id = e.synonym_id
-             WHERE e.synonym_id IN (SELECT value FROM json_each(?)) AND s.is_active = 1",
+             WHERE e.synonym_id IN (SELECT value FROM json_each(?)) AND s.is_active",
         )
         .bind(&wanted)
         .fetch_all(&mut *connection)
@@ -167,7 +168,7 @@ async fn load_all(connection: &mut SqliteConnection) -> Result<Indexed> {
     rows.iter().try_for_each(|row| index.add_row(row))?;
     let others = sqlx::query(
         "SELECT e.synonym_id, s.tag_type, e.space, e.embedding FROM synonym_embedding e
-         CROSS JOIN mir_synonym s ON s.id = e.synonym_id WHERE s.is_active = 1",
+         CROSS JOIN mir_synonym s ON s.id = e.synonym_id WHERE s.is_active",
     )
     .fetch_all(connection)
     .await?;

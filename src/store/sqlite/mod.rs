@@ -4,23 +4,38 @@
 //! Whoever commits here (this process or another on the same file) leaves numbers in `vocabulary_change`; [`Memory`]
 //! reads from there what to load again, after each of our own writes and whenever `PRAGMA data_version` moves.
 
-mod admin;
-mod connect;
+#[macro_use]
+mod dialect;
 
-mod generation;
-mod jobs;
+mod connect;
 mod memory;
-mod merge;
-mod review;
-mod revisions;
-mod rows;
 mod search;
-mod synonyms;
-mod tags;
 mod term_index;
-mod terms;
-mod transfer;
 mod vectors;
+
+#[path = "../sql/admin.rs"]
+mod admin;
+#[path = "../sql/generation.rs"]
+mod generation;
+#[path = "../sql/jobs.rs"]
+mod jobs;
+#[path = "../sql/merge.rs"]
+mod merge;
+#[path = "../sql/review.rs"]
+mod review;
+#[path = "../sql/revisions.rs"]
+mod revisions;
+#[path = "../sql/rows.rs"]
+mod rows;
+#[path = "../sql/synonyms.rs"]
+mod synonyms;
+#[path = "../sql/tags.rs"]
+mod tags;
+#[path = "../sql/terms.rs"]
+mod terms;
+#[path = "../sql/transfer.rs"]
+mod transfer;
+#[path = "../sql/webhooks.rs"]
 mod webhooks;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -29,11 +44,10 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    domain::Timestamp,
-    store::{Result, StoreError},
-};
+use SqliteStore as SqlStore;
 use memory::Memory;
+
+use crate::store::{Result, StoreError};
 
 /// How to open the file.
 #[derive(Clone, Debug)]
@@ -94,6 +108,27 @@ impl SqliteStore {
         self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::from)
     }
 
+    /// A transaction that claims jobs or extends claims. SQLite has one writer anyway.
+    async fn begin_claim(&self) -> Result<Transaction<'static, Sqlite>> {
+        self.begin().await
+    }
+
+    /// A transaction that reads one state of the database.
+    async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>> {
+        self.readers.begin().await.map_err(StoreError::from)
+    }
+
+    /// Up to `limit` active rows that have no vector in this space. Memory knows them.
+    #[expect(clippy::unused_async, reason = "another backend asks its database")]
+    async fn ids_without_vector(&self, space: &str, limit: usize) -> Result<Vec<i64>> {
+        Ok(self.memory.read(|index| index.rows_without_vector(space, limit)))
+    }
+
+    /// Where the data lives, for messages.
+    fn location(&self) -> String {
+        format!("sqlite:{}", self.options.path.display())
+    }
+
     /// Commits, then brings the memory up to date and wakes whoever waits for changes.
     async fn commit(&self, transaction: Transaction<'static, Sqlite>) -> Result<()> {
         transaction.commit().await?;
@@ -110,14 +145,4 @@ impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.watcher.cancel();
     }
-}
-
-/// This moment as the database keeps it: Unix milliseconds.
-fn now_ms() -> i64 {
-    chrono::Utc::now().timestamp_millis()
-}
-
-/// A stored moment.
-fn timestamp(ms: i64) -> Result<Timestamp> {
-    Timestamp::from_timestamp_millis(ms).ok_or_else(|| StoreError::Corrupt(format!("the moment {ms}")))
 }

@@ -53,11 +53,13 @@ impl SearchStore for SqliteStore {
     async fn set_calibration(&self, space: &str, calibration: &Calibration) -> Result<()> {
         let value = serde_json::to_string(calibration).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let mut transaction = self.begin().await?;
-        sqlx::query("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value")
-            .bind(format!("{SETTING_CALIBRATION}{space}"))
-            .bind(value)
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query(
+            "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        )
+        .bind(format!("{SETTING_CALIBRATION}{space}"))
+        .bind(value)
+        .execute(&mut *transaction)
+        .await?;
         // Of no row: answers in a cache are outdated by their version.
         sqlx::query("INSERT INTO vocabulary_change (synonym_id) VALUES (0)").execute(&mut *transaction).await?;
         self.commit(transaction).await

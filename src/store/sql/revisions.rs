@@ -1,9 +1,9 @@
 //! The history of a row, and the way back in it.
 
-use sqlx::SqliteConnection;
-
 use super::{
-    SqliteStore, jobs, rows, synonyms,
+    SqlStore,
+    dialect::DbConnection,
+    jobs, rows, synonyms,
     terms::{self, Content},
 };
 use crate::{
@@ -11,13 +11,13 @@ use crate::{
     store::{Listing, Page, Result, Revision, StoreError},
 };
 
-impl SqliteStore {
+impl SqlStore {
     /// See [`crate::store::SynonymStore::revisions`].
     pub(super) async fn list_revisions(&self, synonym_id: i64, page: &Page) -> Result<Listing<Revision>> {
         let before: i64 = page.parse_cursor()?;
         let rows = sqlx::query(
-            "SELECT * FROM synonym_revision WHERE synonym_id = ?1 AND (?2 = 0 OR id < ?2)
-             ORDER BY version DESC, id DESC LIMIT ?3",
+            "SELECT * FROM synonym_revision WHERE synonym_id = $1 AND ($2 = 0 OR id < $2)
+             ORDER BY version DESC, id DESC LIMIT $3",
         )
         .bind(synonym_id)
         .bind(before)
@@ -59,12 +59,12 @@ impl SqliteStore {
 
 /// The newest revision of a row with this version.
 pub(super) async fn of_version(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     synonym_id: i64,
     version: i64,
 ) -> Result<Option<Revision>> {
     let row =
-        sqlx::query("SELECT * FROM synonym_revision WHERE synonym_id = ? AND version = ? ORDER BY id DESC LIMIT 1")
+        sqlx::query("SELECT * FROM synonym_revision WHERE synonym_id = $1 AND version = $2 ORDER BY id DESC LIMIT 1")
             .bind(synonym_id)
             .bind(version)
             .fetch_optional(connection)

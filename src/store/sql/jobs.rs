@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Row, types::Json};
 
-use super::{SqliteStore, now_ms, rows, timestamp};
+use super::{
+    SqlStore,
+    dialect::{self, DbConnection, Moment, later, now},
+    rows,
+};
 use crate::{
     domain::{GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, TagType, Timestamp},
     store::{
@@ -19,20 +23,24 @@ use crate::{
 macro_rules! claim_sql {
     ($order:literal) => {
         concat!(
-            "UPDATE job SET state = 'running', attempts = attempts + 1, max_attempts = COALESCE(max_attempts, ?4),
-                 lease_owner = ?5 || '#' || lower(hex(randomblob(8))), lease_until = ?6, updated_at = ?2
-             WHERE id IN (
-                 SELECT id FROM job AS waiting
-                 WHERE kind = ?1 AND state = 'queued' AND run_at <= ?2 AND NOT EXISTS (
+            "UPDATE job SET state = 'running', attempts = attempts + 1, max_attempts = COALESCE(max_attempts, $4),
+                 lease_owner = $5 || '#' || $7 || '.' || id || '.' || attempts, lease_until = $6, updated_at = $2
+             WHERE id ",
+            claim_from!(
+                "SELECT id FROM job AS waiting
+                 WHERE kind = $1 AND state = 'queued' AND run_at <= $2 AND NOT EXISTS (
                      SELECT 1 FROM job WHERE dedup_key = waiting.dedup_key AND state = 'running')
                  ORDER BY ",
-            $order,
-            " LIMIT ?3) RETURNING *"
+                $order,
+                " LIMIT $3"
+            ),
+            " RETURNING *"
         )
     };
 }
+
 #[async_trait]
-impl JobStore for SqliteStore {
+impl JobStore for SqlStore {
     async fn enqueue(&self, job: &NewJob) -> Result<Enqueued> {
         let mut transaction = self.begin().await?;
         let (id, created) = enqueue(&mut transaction, job).await?;
@@ -45,8 +53,8 @@ impl JobStore for SqliteStore {
         let mut transaction = self.begin().await?;
         let tags = sqlx::query(
             "SELECT t.tag_type, t.id FROM tag t
-             WHERE NOT (?1 AND EXISTS (SELECT 1 FROM mir_synonym s
-                                       WHERE s.tag_type = t.tag_type AND s.tag_id = t.id AND (s.is_active OR NOT ?2)))
+             WHERE NOT ($1 AND EXISTS (SELECT 1 FROM mir_synonym s
+                                       WHERE s.tag_type = t.tag_type AND s.tag_id = t.id AND (s.is_active OR NOT $2)))
              ORDER BY t.tag_type, t.id",
         )
         .bind(only_missing)
@@ -73,13 +81,13 @@ impl JobStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<LeasedJob>> {
         // Looking before locking: an idle worker does not compete for the write lock.
-        if self.next_run_ms(kind).await?.is_none_or(|next| next > now_ms()) {
+        if self.next_run(kind).await?.is_none_or(|next| next > now()) {
             return Ok(Vec::new());
         }
-        let mut transaction = self.begin().await?;
+        self.reclaim_lapsed(kind).await?;
+        let mut transaction = self.begin_claim().await?;
         // After the wait for the lock, which is no part of the lease.
-        let now = now_ms();
-        self.reclaim_lapsed(&mut transaction, kind, now).await?;
+        let now = now();
         let claim = match order {
             ClaimOrder::Priority => claim_sql!("priority DESC, id"),
             ClaimOrder::Age => claim_sql!("id"),
@@ -88,9 +96,10 @@ impl JobStore for SqliteStore {
             .bind(kind.as_str())
             .bind(now)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .bind(self.options.max_attempts)
+            .bind(i32::try_from(self.options.max_attempts).unwrap_or(i32::MAX))
             .bind(worker)
-            .bind(now.saturating_add(millis(lease)))
+            .bind(later(now, lease))
+            .bind(format!("{:016x}", fastrand::u64(..)))
             .fetch_all(&mut *transaction)
             .await?;
         let mut leased = rows
@@ -112,12 +121,12 @@ impl JobStore for SqliteStore {
     }
 
     async fn extend_leases(&self, leases: &[Lease], lease: Duration) -> Result<Vec<Lease>> {
-        let until = now_ms().saturating_add(millis(lease));
-        let mut transaction = self.begin().await?;
+        let until = later(now(), lease);
+        let mut transaction = self.begin_claim().await?;
         let mut lost = Vec::new();
         for lease in leases {
             let extended =
-                sqlx::query("UPDATE job SET lease_until = ? WHERE id = ? AND lease_owner = ? AND state = 'running'")
+                sqlx::query("UPDATE job SET lease_until = $1 WHERE id = $2 AND lease_owner = $3 AND state = 'running'")
                     .bind(until)
                     .bind(lease.job_id)
                     .bind(&lease.owner)
@@ -140,18 +149,18 @@ impl JobStore for SqliteStore {
             Finish::Succeeded { result } => succeed(&mut transaction, lease, result).await?,
             Finish::Failed { error } => end(&mut transaction, lease.job_id, JobState::Failed, error).await?,
             Finish::Retry { error, delay } => {
-                let spent: bool = sqlx::query_scalar("SELECT attempts >= max_attempts FROM job WHERE id = ?")
+                let spent: bool = sqlx::query_scalar("SELECT attempts >= max_attempts FROM job WHERE id = $1")
                     .bind(lease.job_id)
                     .fetch_one(&mut *transaction)
                     .await?;
                 if spent {
                     end(&mut transaction, lease.job_id, JobState::Dead, error).await?;
                 } else {
-                    requeue(&mut transaction, lease.job_id, error, now_ms().saturating_add(millis(*delay)), 0).await?;
+                    requeue(&mut transaction, lease.job_id, error, later(now(), *delay), 0).await?;
                 }
             }
             Finish::Release { reason, delay } => {
-                requeue(&mut transaction, lease.job_id, reason, now_ms().saturating_add(millis(*delay)), 1).await?;
+                requeue(&mut transaction, lease.job_id, reason, later(now(), *delay), 1).await?;
             }
         }
         self.commit(transaction).await
@@ -182,15 +191,15 @@ impl JobStore for SqliteStore {
     }
 
     async fn job(&self, id: i64) -> Result<Option<Job>> {
-        let row = sqlx::query("SELECT * FROM job WHERE id = ?").bind(id).fetch_optional(&self.readers).await?;
+        let row = sqlx::query("SELECT * FROM job WHERE id = $1").bind(id).fetch_optional(&self.readers).await?;
         row.map(|row| rows::job(&row, self.options.max_attempts)).transpose()
     }
 
     async fn list_jobs(&self, filter: &JobFilter, page: &Page) -> Result<Listing<Job>> {
         let before: Before = page.parse_cursor()?;
         let rows = sqlx::query(
-            "SELECT * FROM job WHERE id < ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR kind = ?3)
-             ORDER BY id DESC LIMIT ?4",
+            "SELECT * FROM job WHERE id < $1 AND ($2 IS NULL OR state = $2) AND ($3 IS NULL OR kind = $3)
+             ORDER BY id DESC LIMIT $4",
         )
         .bind(before.0)
         .bind(filter.state.map(JobState::as_str))
@@ -221,7 +230,7 @@ impl JobStore for SqliteStore {
     }
 
     async fn next_run_at(&self, kind: JobKind) -> Result<Option<Timestamp>> {
-        self.next_run_ms(kind).await?.map(timestamp).transpose()
+        self.next_run(kind).await?.map(dialect::timestamp).transpose()
     }
 
     async fn retry_job(&self, id: i64) -> Result<Job> {
@@ -236,8 +245,8 @@ impl JobStore for SqliteStore {
         if let Some(twin) = queued_twin(&mut transaction, id).await? {
             return Err(StoreError::Conflict(format!("the same work is queued already as job {twin}")));
         }
-        sqlx::query("UPDATE job SET state = 'queued', attempts = 0, last_error = NULL, run_at = ?1, updated_at = ?1 WHERE id = ?2")
-            .bind(now_ms())
+        sqlx::query("UPDATE job SET state = 'queued', attempts = 0, last_error = NULL, run_at = $1, updated_at = $1 WHERE id = $2")
+            .bind(now())
             .bind(id)
             .execute(&mut *transaction)
             .await?;
@@ -283,17 +292,17 @@ impl std::str::FromStr for Before {
     }
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// When something may be there to claim: the earliest queued job whose work nobody does, or the earliest lease
     /// that may lapse. A queued job whose twin runs waits for that one's end.
-    async fn next_run_ms(&self, kind: JobKind) -> Result<Option<i64>> {
-        let next: Vec<i64> = sqlx::query_scalar(
+    async fn next_run(&self, kind: JobKind) -> Result<Option<Moment>> {
+        let next: Vec<Moment> = sqlx::query_scalar(
             "SELECT * FROM (
-                 SELECT run_at FROM job AS waiting WHERE kind = ?1 AND state = 'queued' AND NOT EXISTS (
+                 SELECT run_at FROM job AS waiting WHERE kind = $1 AND state = 'queued' AND NOT EXISTS (
                      SELECT 1 FROM job WHERE dedup_key = waiting.dedup_key AND state = 'running')
-                 ORDER BY run_at LIMIT 1)
+                 ORDER BY run_at LIMIT 1) AS queued
              UNION ALL SELECT * FROM (
-                 SELECT lease_until FROM job WHERE kind = ?1 AND state = 'running' ORDER BY lease_until LIMIT 1)",
+                 SELECT lease_until FROM job WHERE kind = $1 AND state = 'running' ORDER BY lease_until LIMIT 1) AS leased",
         )
         .bind(kind.as_str())
         .fetch_all(&self.readers)
@@ -301,31 +310,43 @@ impl SqliteStore {
         Ok(next.into_iter().min())
     }
 
-    async fn require_job(&self, connection: &mut SqliteConnection, id: i64) -> Result<Job> {
-        let row = sqlx::query("SELECT * FROM job WHERE id = ?").bind(id).fetch_optional(connection).await?;
+    async fn require_job(&self, connection: &mut DbConnection, id: i64) -> Result<Job> {
+        let row = sqlx::query("SELECT * FROM job WHERE id = $1").bind(id).fetch_optional(connection).await?;
         let row = row.ok_or_else(|| StoreError::NotFound(format!("the job {id}")))?;
         rows::job(&row, self.options.max_attempts)
     }
 
     /// Jobs whose worker has let its lease lapse are queued again, or dead when that was their last attempt.
-    async fn reclaim_lapsed(&self, connection: &mut SqliteConnection, kind: JobKind, now: i64) -> Result<()> {
-        let lapsed: Vec<(i64, bool)> = sqlx::query_as(
-            "SELECT id, attempts >= max_attempts FROM job WHERE kind = ? AND state = 'running' AND lease_until <= ?",
-        )
-        .bind(kind.as_str())
-        .bind(now)
-        .fetch_all(&mut *connection)
-        .await?;
+    async fn reclaim_lapsed(&self, kind: JobKind) -> Result<()> {
+        /// Jobs of a kind whose lease had lapsed at a moment, and whether that was their last attempt.
+        macro_rules! lapsed {
+            () => {
+                "SELECT id, attempts >= max_attempts FROM job WHERE kind = $1 AND state = 'running' AND lease_until <= $2"
+            };
+        }
+        // Looking before locking.
+        let lapsed: Vec<(i64, bool)> =
+            sqlx::query_as(lapsed!()).bind(kind.as_str()).bind(now()).fetch_all(&self.readers).await?;
+        if lapsed.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.begin().await?;
+        let now = now();
+        let lapsed: Vec<(i64, bool)> = sqlx::query_as(concat!(lapsed!(), " ORDER BY id", for_update!()))
+            .bind(kind.as_str())
+            .bind(now)
+            .fetch_all(&mut *transaction)
+            .await?;
         for (id, spent) in lapsed {
             let reason = "the worker stopped answering before the job was done";
             tracing::warn!(job.id = id, job.kind = %kind, "{reason}");
             if spent {
-                end(&mut *connection, id, JobState::Dead, reason).await?;
+                end(&mut transaction, id, JobState::Dead, reason).await?;
             } else {
-                requeue(&mut *connection, id, reason, now, 0).await?;
+                requeue(&mut transaction, id, reason, now, 0).await?;
             }
         }
-        Ok(())
+        self.commit(transaction).await
     }
 }
 
@@ -333,16 +354,16 @@ impl SqliteStore {
 ///
 /// Joining never takes a wish back, and ends a wait (after a failed attempt) only when it is more urgent: a sender
 /// that repeats itself must not spend the attempts at once.
-pub(super) async fn enqueue(connection: &mut SqliteConnection, job: &NewJob) -> Result<(i64, bool)> {
+pub(super) async fn enqueue(connection: &mut DbConnection, job: &NewJob) -> Result<(i64, bool)> {
     let joined: Option<i64> = sqlx::query_scalar(
-        "UPDATE job SET priority = MAX(priority, ?2), payload = json_patch(payload, ?4),
-             run_at = CASE WHEN ?2 > priority THEN MIN(run_at, ?3) ELSE run_at END
-         WHERE dedup_key = ?1 AND state = 'queued' RETURNING id",
+        "UPDATE job SET priority = CASE WHEN $2 > priority THEN $2 ELSE priority END, payload = json_patch(payload, $4),
+             run_at = CASE WHEN $2 > priority AND $3 < run_at THEN $3 ELSE run_at END
+         WHERE dedup_key = $1 AND state = 'queued' RETURNING id",
     )
     .bind(&job.dedup_key)
-    .bind(job.priority.value())
-    .bind(now_ms())
-    .bind(wishes(&job.payload))
+    .bind(i32::from(job.priority.value()))
+    .bind(now())
+    .bind(Json(wishes(&job.payload)))
     .fetch_optional(&mut *connection)
     .await?;
     if let Some(id) = joined {
@@ -350,12 +371,12 @@ pub(super) async fn enqueue(connection: &mut SqliteConnection, job: &NewJob) -> 
     }
     let id = sqlx::query_scalar(
         "INSERT INTO job (kind, payload, priority, run_at, dedup_key, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?4, ?4) RETURNING id",
+         VALUES ($1, $2, $3, $4, $5, $4, $4) RETURNING id",
     )
     .bind(job.kind.as_str())
-    .bind(job.payload.to_string())
-    .bind(job.priority.value())
-    .bind(now_ms())
+    .bind(Json(&job.payload))
+    .bind(i32::from(job.priority.value()))
+    .bind(now())
     .bind(&job.dedup_key)
     .fetch_one(connection)
     .await?;
@@ -363,36 +384,36 @@ pub(super) async fn enqueue(connection: &mut SqliteConnection, job: &NewJob) -> 
 }
 
 /// What a payload asks for beyond the plain work, as a patch for the payload of another job of the same work.
-fn wishes(payload: &serde_json::Value) -> String {
+fn wishes(payload: &serde_json::Value) -> serde_json::Value {
     let wishes: serde_json::Map<String, serde_json::Value> = ["force", "refresh"]
         .into_iter()
         .filter(|wish| payload.get(wish).and_then(serde_json::Value::as_bool).unwrap_or_default())
         .map(|wish| (wish.to_owned(), true.into()))
         .collect();
-    serde_json::Value::Object(wishes).to_string()
+    serde_json::Value::Object(wishes)
 }
 
 /// Whether the lease still holds. Within a writing transaction the answer stays true until its end.
-pub(super) async fn holds(connection: &mut SqliteConnection, lease: &Lease) -> Result<bool> {
-    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM job WHERE id = ? AND lease_owner = ? AND state = 'running')")
-        .bind(lease.job_id)
-        .bind(&lease.owner)
-        .fetch_one(connection)
-        .await?)
+pub(super) async fn holds(connection: &mut DbConnection, lease: &Lease) -> Result<bool> {
+    let held: Option<i64> = sqlx::query_scalar(concat!(
+        "SELECT id FROM job WHERE id = $1 AND lease_owner = $2 AND state = 'running'",
+        for_update!()
+    ))
+    .bind(lease.job_id)
+    .bind(&lease.owner)
+    .fetch_optional(connection)
+    .await?;
+    Ok(held.is_some())
 }
 
 /// Ends a job well.
-pub(super) async fn succeed(
-    connection: &mut SqliteConnection,
-    lease: &Lease,
-    result: &serde_json::Value,
-) -> Result<()> {
+pub(super) async fn succeed(connection: &mut DbConnection, lease: &Lease, result: &serde_json::Value) -> Result<()> {
     sqlx::query(
-        "UPDATE job SET state = 'succeeded', result = ?, last_error = NULL, lease_owner = NULL, lease_until = NULL,
-             updated_at = ? WHERE id = ? AND lease_owner = ? AND state = 'running'",
+        "UPDATE job SET state = 'succeeded', result = $1, last_error = NULL, lease_owner = NULL, lease_until = NULL,
+             updated_at = $2 WHERE id = $3 AND lease_owner = $4 AND state = 'running'",
     )
-    .bind(result.to_string())
-    .bind(now_ms())
+    .bind(Json(result))
+    .bind(now())
     .bind(lease.job_id)
     .bind(&lease.owner)
     .execute(connection)
@@ -401,13 +422,13 @@ pub(super) async fn succeed(
 }
 
 /// Ends a job without success.
-async fn end(connection: &mut SqliteConnection, id: i64, state: JobState, error: &str) -> Result<()> {
+async fn end(connection: &mut DbConnection, id: i64, state: JobState, error: &str) -> Result<()> {
     sqlx::query(
-        "UPDATE job SET state = ?, last_error = ?, lease_owner = NULL, lease_until = NULL, updated_at = ? WHERE id = ?",
+        "UPDATE job SET state = $1, last_error = $2, lease_owner = NULL, lease_until = NULL, updated_at = $3 WHERE id = $4",
     )
     .bind(state.as_str())
     .bind(error)
-    .bind(now_ms())
+    .bind(now())
     .bind(id)
     .execute(connection)
     .await?;
@@ -416,29 +437,29 @@ async fn end(connection: &mut SqliteConnection, id: i64, state: JobState, error:
 
 /// Queues a running job again for `run_at`, giving back `unspent` attempts; where the same work was queued meanwhile,
 /// that one does it, as urgently and as thoroughly as either was asked for.
-async fn requeue(connection: &mut SqliteConnection, id: i64, reason: &str, run_at: i64, unspent: u32) -> Result<()> {
-    let row = sqlx::query("SELECT kind, payload, priority, dedup_key FROM job WHERE id = ?")
+async fn requeue(connection: &mut DbConnection, id: i64, reason: &str, run_at: Moment, unspent: i32) -> Result<()> {
+    let row = sqlx::query("SELECT kind, payload, priority, dedup_key FROM job WHERE id = $1")
         .bind(id)
         .fetch_one(&mut *connection)
         .await?;
     if let Some(twin) = queued_twin(&mut *connection, id).await? {
         let job = NewJob {
             kind: rows::word(&row, "kind")?,
-            payload: rows::json(row.try_get("payload")?)?,
-            priority: Priority::clamped(row.try_get("priority")?),
+            payload: row.try_get::<Json<_>, _>("payload")?.0,
+            priority: rows::priority(&row)?,
             dedup_key: row.try_get("dedup_key")?,
         };
         enqueue(&mut *connection, &job).await?;
         return end(connection, id, JobState::Cancelled, &format!("job {twin} does the same; {reason}")).await;
     }
     sqlx::query(
-        "UPDATE job SET state = 'queued', last_error = ?, run_at = ?, attempts = MAX(attempts - ?, 0),
-             lease_owner = NULL, lease_until = NULL, updated_at = ? WHERE id = ?",
+        "UPDATE job SET state = 'queued', last_error = $1, run_at = $2, attempts = CASE WHEN attempts > $3 THEN attempts - $3 ELSE 0 END,
+             lease_owner = NULL, lease_until = NULL, updated_at = $4 WHERE id = $5",
     )
     .bind(reason)
     .bind(run_at)
     .bind(unspent)
-    .bind(now_ms())
+    .bind(now())
     .bind(id)
     .execute(connection)
     .await?;
@@ -446,15 +467,11 @@ async fn requeue(connection: &mut SqliteConnection, id: i64, reason: &str, run_a
 }
 
 /// The queued job that does the same work.
-async fn queued_twin(connection: &mut SqliteConnection, id: i64) -> Result<Option<i64>> {
+async fn queued_twin(connection: &mut DbConnection, id: i64) -> Result<Option<i64>> {
     Ok(sqlx::query_scalar(
-        "SELECT id FROM job WHERE state = 'queued' AND dedup_key = (SELECT dedup_key FROM job WHERE id = ?)",
+        "SELECT id FROM job WHERE state = 'queued' AND dedup_key = (SELECT dedup_key FROM job WHERE id = $1)",
     )
     .bind(id)
     .fetch_optional(connection)
     .await?)
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

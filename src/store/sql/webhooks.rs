@@ -1,19 +1,21 @@
 //! Webhook deliveries: applied once, answered alike every time.
 
-use sqlx::SqliteConnection;
-
-use super::{SqliteStore, jobs, now_ms, tags};
+use super::{
+    SqlStore,
+    dialect::{DbConnection, now},
+    jobs, tags,
+};
 use crate::{
     domain::{GeneratePayload, NewJob, Priority, TagName, TagRef},
     store::{Result, WebhookEvent, WebhookOutcome},
 };
 
-impl SqliteStore {
+impl SqlStore {
     /// See [`crate::store::JobStore::apply_webhook`].
     pub(super) async fn apply_delivery(&self, delivery_id: &str, event: &WebhookEvent) -> Result<WebhookOutcome> {
         let mut transaction = self.begin().await?;
         let before: Option<(Option<i64>, String)> =
-            sqlx::query_as("SELECT job_id, status FROM webhook_delivery WHERE id = ?")
+            sqlx::query_as("SELECT job_id, status FROM webhook_delivery WHERE id = $1")
                 .bind(delivery_id)
                 .fetch_optional(&mut *transaction)
                 .await?;
@@ -26,11 +28,11 @@ impl SqliteStore {
             }
             WebhookEvent::Deleted { tag } => remove(&mut transaction, tag).await?,
         };
-        sqlx::query("INSERT INTO webhook_delivery (id, job_id, status, received_at) VALUES (?, ?, ?, ?)")
+        sqlx::query("INSERT INTO webhook_delivery (id, job_id, status, received_at) VALUES ($1, $2, $3, $4)")
             .bind(delivery_id)
             .bind(outcome.job_id)
             .bind(&outcome.status)
-            .bind(now_ms())
+            .bind(now())
             .execute(&mut *transaction)
             .await?;
         self.commit(transaction).await?;
@@ -39,7 +41,7 @@ impl SqliteStore {
 }
 
 async fn upsert(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     tag: &TagRef,
     previous_name: Option<&TagName>,
     regenerate: bool,
@@ -61,7 +63,7 @@ async fn upsert(
     Ok(WebhookOutcome { job_id: Some(job_id), status: "accepted".to_owned() })
 }
 
-async fn remove(connection: &mut SqliteConnection, tag: &TagRef) -> Result<WebhookOutcome> {
+async fn remove(connection: &mut DbConnection, tag: &TagRef) -> Result<WebhookOutcome> {
     let status = match tags::resolve(&mut *connection, tag.tag_type, tag.tag_name.as_str()).await? {
         Some(found) => {
             tags::delete(connection, &found).await?;

@@ -1,9 +1,11 @@
 //! Whole tags in and out: `musonym export` and `musonym import`.
 
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
 use super::{
-    SqliteStore, jobs, rows, synonyms, tags,
+    SqlStore,
+    dialect::{DbConnection, now},
+    jobs, rows, synonyms, tags,
     terms::{self, Content},
 };
 use crate::{
@@ -11,7 +13,7 @@ use crate::{
     store::{ExportRow, ExportSynonyms, ImportOutcome, Listing, Page, Result, StoreError, types::TagCursor},
 };
 
-impl SqliteStore {
+impl SqlStore {
     /// See [`crate::store::SynonymStore::import_rows`].
     pub(super) async fn import(&self, import: &[ExportRow], replace: bool) -> Result<Vec<ImportOutcome>> {
         let mut transaction = self.begin().await?;
@@ -33,8 +35,8 @@ impl SqliteStore {
              LEFT JOIN mir_synonym s ON s.id = (
                  SELECT id FROM mir_synonym WHERE tag_type = t.tag_type AND tag_id = t.id
                  ORDER BY is_active DESC, id DESC LIMIT 1)
-             WHERE t.id > CASE WHEN t.tag_type = ?1 THEN ?2 WHEN t.tag_type > ?1 THEN 0 ELSE 9223372036854775807 END
-             ORDER BY t.tag_type, t.id LIMIT ?3",
+             WHERE t.id > CASE WHEN t.tag_type = $1 THEN $2 WHEN t.tag_type > $1 THEN 0 ELSE 9223372036854775807 END
+             ORDER BY t.tag_type, t.id LIMIT $3",
         )
         .bind(after.tag_type)
         .bind(after.id)
@@ -64,7 +66,7 @@ impl SqliteStore {
     }
 }
 
-async fn import_row(connection: &mut SqliteConnection, row: &ExportRow, replace: bool) -> Result<ImportOutcome> {
+async fn import_row(connection: &mut DbConnection, row: &ExportRow, replace: bool) -> Result<ImportOutcome> {
     let created = tags::create(&mut *connection, row.tag_type, &row.name, Priority::LOW).await?;
     let tag = created.tag;
     let new_tag = created.created;
@@ -113,7 +115,7 @@ async fn import_row(connection: &mut SqliteConnection, row: &ExportRow, replace:
 }
 
 /// After the content: the row's activity as exported, the job that embeds it, and no job that would write over it.
-async fn settle(connection: &mut SqliteConnection, id: i64, is_active: bool, tag: &Tag) -> Result<()> {
+async fn settle(connection: &mut DbConnection, id: i64, is_active: bool, tag: &Tag) -> Result<()> {
     synonyms::mark_active(&mut *connection, id, is_active).await?;
     cancel_generation(&mut *connection, tag.tag_type, tag.id).await?;
     if is_active {
@@ -122,12 +124,12 @@ async fn settle(connection: &mut SqliteConnection, id: i64, is_active: bool, tag
     Ok(())
 }
 
-async fn cancel_generation(connection: &mut SqliteConnection, tag_type: TagType, tag_id: i64) -> Result<()> {
+async fn cancel_generation(connection: &mut DbConnection, tag_type: TagType, tag_id: i64) -> Result<()> {
     sqlx::query(
-        "UPDATE job SET state = 'cancelled', last_error = 'the synonyms were imported', updated_at = ?
-         WHERE dedup_key = ? AND state = 'queued'",
+        "UPDATE job SET state = 'cancelled', last_error = 'the synonyms were imported', updated_at = $1
+         WHERE dedup_key = $2 AND state = 'queued'",
     )
-    .bind(super::now_ms())
+    .bind(now())
     .bind(format!("generate:{tag_type}:{tag_id}"))
     .execute(connection)
     .await?;

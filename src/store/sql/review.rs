@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
-use sqlx::{Row, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
+use sqlx::Row;
 
 use super::{
-    SqliteStore, rows, synonyms,
+    SqlStore,
+    dialect::{DbConnection, DbRow, list},
+    rows, synonyms,
     terms::{self, StoredTerm},
 };
 use crate::{
@@ -18,9 +20,10 @@ use crate::{
 };
 
 #[async_trait]
-impl ReviewStore for SqliteStore {
+impl ReviewStore for SqlStore {
     async fn list_review(&self, filter: &ReviewFilter, page: &Page) -> Result<Listing<ReviewItem>> {
-        let items = pending(&self.readers, filter, page.parse_cursor()?, page.fetch_limit()).await?;
+        let mut connection = self.readers.acquire().await?;
+        let items = pending(&mut connection, filter, page.parse_cursor()?, page.fetch_limit()).await?;
         Ok(page.listing(items, |item| item.id))
     }
 
@@ -33,7 +36,7 @@ impl ReviewStore for SqliteStore {
 
     async fn review_all(&self, filter: &ReviewFilter, verdict: BulkVerdict) -> Result<ReviewCounts> {
         let mut transaction = self.begin().await?;
-        let items = pending(&mut *transaction, filter, 0, i64::MAX).await?;
+        let items = pending(&mut transaction, filter, 0, i64::MAX).await?;
         let decisions: Vec<Decision> =
             items.into_iter().map(|item| Decision { id: item.id, verdict: verdict.into() }).collect();
         let outcomes = carry_out(&mut transaction, &decisions).await?;
@@ -44,35 +47,35 @@ impl ReviewStore for SqliteStore {
 
 /// Up to `limit` pending terms with a number over `after`. One row a tag is looked at: the active one, else its tombstone.
 async fn pending(
-    executor: impl SqliteExecutor<'_>,
+    connection: &mut DbConnection,
     filter: &ReviewFilter,
     after: i64,
     limit: i64,
 ) -> Result<Vec<ReviewItem>> {
-    // By the index of pending terms: the planner would rather walk all terms by their number.
-    sqlx::query(
-        "SELECT t.*, s.tag_type, s.tag_name FROM synonym_term t INDEXED BY synonym_term_pending
-         CROSS JOIN mir_synonym_named s ON s.id = t.synonym_id
-         WHERE t.status IN ('proposed', 'quarantined') AND t.id > ?1 AND (?2 IS NULL OR t.status = ?2)
-           AND (?3 IS NULL OR s.tag_type = ?3) AND (?4 IS NULL OR t.synonym_id = ?4)
-           AND (s.is_active = 1 OR NOT EXISTS (
+    sqlx::query(concat!(
+        "SELECT t.*, s.tag_type, s.tag_name FROM ",
+        pending_terms!(),
+        " mir_synonym_named s ON s.id = t.synonym_id
+         WHERE t.status IN ('proposed', 'quarantined') AND t.id > $1 AND ($2 IS NULL OR t.status = $2)
+           AND ($3 IS NULL OR s.tag_type = $3) AND ($4 IS NULL OR t.synonym_id = $4)
+           AND (s.is_active OR NOT EXISTS (
                SELECT 1 FROM mir_synonym o
-               WHERE o.tag_type = s.tag_type AND o.tag_id = s.tag_id AND (o.is_active = 1 OR o.id > s.id)))
-         ORDER BY t.id LIMIT ?5",
-    )
+               WHERE o.tag_type = s.tag_type AND o.tag_id = s.tag_id AND (o.is_active OR o.id > s.id)))
+         ORDER BY t.id LIMIT $5"
+    ))
     .bind(after)
     .bind(filter.status.map(ReviewStatus::as_str))
     .bind(filter.tag_type.map(TagType::as_str))
     .bind(filter.synonym_id)
     .bind(limit)
-    .fetch_all(executor)
+    .fetch_all(connection)
     .await?
     .iter()
     .map(item)
     .collect()
 }
 
-fn item(row: &SqliteRow) -> Result<ReviewItem> {
+fn item(row: &DbRow) -> Result<ReviewItem> {
     let Term { section, lang, term, source, confidence, .. } = rows::term(row)?;
     Ok(ReviewItem {
         id: row.try_get("id")?,
@@ -89,11 +92,11 @@ fn item(row: &SqliteRow) -> Result<ReviewItem> {
 }
 
 /// Decides row by row, so that each gets one version and one revision.
-async fn carry_out(connection: &mut SqliteConnection, decisions: &[Decision]) -> Result<Vec<ReviewOutcome>> {
+async fn carry_out(connection: &mut DbConnection, decisions: &[Decision]) -> Result<Vec<ReviewOutcome>> {
     let ids: Vec<i64> = decisions.iter().map(|decision| decision.id).collect();
     let owners: Vec<(i64, i64)> =
-        sqlx::query_as("SELECT id, synonym_id FROM synonym_term WHERE id IN (SELECT value FROM json_each(?))")
-            .bind(serde_json::json!(ids).to_string())
+        sqlx::query_as(concat!("SELECT id, synonym_id FROM synonym_term WHERE id ", in_list!("$1")))
+            .bind(list(&ids))
             .fetch_all(&mut *connection)
             .await?;
     let owners: HashMap<i64, i64> = owners.into_iter().collect();

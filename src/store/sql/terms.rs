@@ -2,9 +2,12 @@
 
 use std::collections::HashSet;
 
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Row, types::Json};
 
-use super::{jobs, now_ms, rows};
+use super::{
+    dialect::{self, DbConnection, NewTerm, now},
+    jobs, rows,
+};
 use crate::{
     domain::{
         Confidence, Lang, NewJob, Priority, SECTION_MAX_TERMS, Section, Source, SynonymRecord, Synonyms, TagType, Term,
@@ -14,8 +17,8 @@ use crate::{
 };
 
 /// All terms of a row but the name, in order.
-pub(super) async fn read(connection: &mut SqliteConnection, synonym_id: i64) -> Result<Vec<Term>> {
-    sqlx::query("SELECT * FROM synonym_term WHERE synonym_id = ? AND section <> 'name' ORDER BY position, id")
+pub(super) async fn read(connection: &mut DbConnection, synonym_id: i64) -> Result<Vec<Term>> {
+    sqlx::query("SELECT * FROM synonym_term WHERE synonym_id = $1 AND section <> 'name' ORDER BY position, id")
         .bind(synonym_id)
         .fetch_all(connection)
         .await?
@@ -54,8 +57,8 @@ pub(super) fn is_full(terms: &[StoredTerm], list: (Section, Option<Lang>)) -> bo
 }
 
 /// All terms of a row with their numbers, the name's too, in order.
-pub(super) async fn read_stored(connection: &mut SqliteConnection, synonym_id: i64) -> Result<Vec<StoredTerm>> {
-    sqlx::query("SELECT * FROM synonym_term WHERE synonym_id = ? ORDER BY position, id")
+pub(super) async fn read_stored(connection: &mut DbConnection, synonym_id: i64) -> Result<Vec<StoredTerm>> {
+    sqlx::query("SELECT * FROM synonym_term WHERE synonym_id = $1 ORDER BY position, id")
         .bind(synonym_id)
         .fetch_all(connection)
         .await?
@@ -66,7 +69,7 @@ pub(super) async fn read_stored(connection: &mut SqliteConnection, synonym_id: i
 
 /// Replaces all terms of a row, and its name's term.
 pub(super) async fn write(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     synonym_id: i64,
     tag_name: &str,
     terms: &[Term],
@@ -84,42 +87,22 @@ pub(super) async fn write(
 }
 
 /// Replaces all terms of a row, the name's included; those with a number keep it.
-async fn write_stored(connection: &mut SqliteConnection, synonym_id: i64, terms: &[StoredTerm]) -> Result<()> {
-    sqlx::query("DELETE FROM synonym_term WHERE synonym_id = ?").bind(synonym_id).execute(&mut *connection).await?;
-    let rows: Vec<_> = terms
+async fn write_stored(connection: &mut DbConnection, synonym_id: i64, terms: &[StoredTerm]) -> Result<()> {
+    sqlx::query("DELETE FROM synonym_term WHERE synonym_id = $1").bind(synonym_id).execute(&mut *connection).await?;
+    let rows: Vec<NewTerm<'_>> = terms
         .iter()
-        .map(|StoredTerm { id, key, term }| {
-            let stems = stems(&term.term);
-            (term.section, term.lang, &term.term, key, stems, term.source, term.confidence, term.status, id)
-        })
+        .map(|StoredTerm { id, key, term }| NewTerm { id: *id, term, key, stems: stems(&term.term) })
         .collect();
-    // All in one statement: each costs two switches between threads.
-    sqlx::query(
-        "INSERT INTO synonym_term
-             (id, synonym_id, section, lang, position, term, term_key, stems, source, confidence, status)
-         SELECT value ->> 8, ?1, value ->> 0, value ->> 1, key, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
-             value ->> 6, value ->> 7
-         FROM json_each(?2) ORDER BY key",
-    )
-    .bind(synonym_id)
-    .bind(serde_json::json!(rows).to_string())
-    .execute(&mut *connection)
-    .await?;
-    Ok(())
+    dialect::insert_terms(connection, synonym_id, &rows).await
 }
 
 /// Writes a tag's name into the terms of its rows unless it stands there, and has the active one embedded anew: the
 /// name is part of the text.
-pub(super) async fn rename(
-    connection: &mut SqliteConnection,
-    tag_type: TagType,
-    tag_id: i64,
-    name: &str,
-) -> Result<()> {
+pub(super) async fn rename(connection: &mut DbConnection, tag_type: TagType, tag_id: i64, name: &str) -> Result<()> {
     let renamed: Vec<i64> = sqlx::query_scalar(
-        "UPDATE synonym_term SET term = ?1, term_key = ?2, stems = ?3
-         WHERE section = 'name' AND term <> ?1
-           AND synonym_id IN (SELECT id FROM mir_synonym WHERE tag_type = ?4 AND tag_id = ?5) RETURNING synonym_id",
+        "UPDATE synonym_term SET term = $1, term_key = $2, stems = $3
+         WHERE section = 'name' AND term <> $1
+           AND synonym_id IN (SELECT id FROM mir_synonym WHERE tag_type = $4 AND tag_id = $5) RETURNING synonym_id",
     )
     .bind(name)
     .bind(key(name))
@@ -129,12 +112,12 @@ pub(super) async fn rename(
     .fetch_all(&mut *connection)
     .await?;
     for synonym_id in renamed {
-        let (is_active, version, sections): (bool, i64, String) = sqlx::query_as(
-            "UPDATE mir_synonym SET embedding = NULL, embedding_space = NULL, version = version + 1, updated_at = ?2
-             WHERE id = ?1 RETURNING is_active, version, synonyms",
+        let (is_active, version, sections): (bool, i64, Json<Synonyms>) = sqlx::query_as(
+            "UPDATE mir_synonym SET embedding = NULL, embedding_space = NULL, version = version + 1, updated_at = $2
+             WHERE id = $1 RETURNING is_active, version, synonyms",
         )
         .bind(synonym_id)
-        .bind(now_ms())
+        .bind(now())
         .fetch_one(&mut *connection)
         .await?;
         let revision = NewRevision { synonym_id, version, before: Some(&sections), after: Some(&sections) };
@@ -148,13 +131,13 @@ pub(super) async fn rename(
 
 /// The keys of a tag's rejected terms, over all its rows.
 pub(super) async fn rejected_keys(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     tag_type: TagType,
     tag_id: i64,
 ) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar(
         "SELECT DISTINCT t.term_key FROM synonym_term t JOIN mir_synonym s ON s.id = t.synonym_id
-         WHERE s.tag_type = ? AND s.tag_id = ? AND t.status = 'rejected' ORDER BY t.term_key",
+         WHERE s.tag_type = $1 AND s.tag_id = $2 AND t.status = 'rejected' ORDER BY t.term_key",
     )
     .bind(tag_type.as_str())
     .bind(tag_id)
@@ -192,21 +175,21 @@ pub(super) struct Content<'a> {
 
 /// Inserts an active row with its terms and its first revision; returns its number.
 pub(super) async fn insert_row(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     tag_type: TagType,
     tag_id: i64,
     tag_name: &str,
     content: &Content<'_>,
 ) -> Result<i64> {
-    let now = now_ms();
-    let synonyms = encode(&Synonyms::from_terms(content.terms))?;
+    let now = now();
+    let synonyms = Synonyms::from_terms(content.terms);
     let id: i64 = sqlx::query_scalar(
         "INSERT INTO mir_synonym (tag_type, tag_id, synonyms, source, confidence, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) RETURNING id",
+         VALUES ($1, $2, $3, $4, $5, $6, $6) RETURNING id",
     )
     .bind(tag_type.as_str())
     .bind(tag_id)
-    .bind(&synonyms)
+    .bind(Json(&synonyms))
     .bind(content.source.as_str())
     .bind(content.confidence.value())
     .bind(now)
@@ -220,27 +203,26 @@ pub(super) async fn insert_row(
 
 /// Replaces the content of a row, raises its version, drops its vector, records the revision; returns the version.
 pub(super) async fn update_row(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     row: &SynonymRecord,
     content: &Content<'_>,
 ) -> Result<i64> {
-    let synonyms = encode(&Synonyms::from_terms(content.terms))?;
+    let synonyms = Synonyms::from_terms(content.terms);
     let version = row.version + 1;
     sqlx::query(
-        "UPDATE mir_synonym SET synonyms = ?, source = ?, confidence = ?, version = ?, updated_at = ?,
-             embedding = NULL, embedding_space = NULL WHERE id = ?",
+        "UPDATE mir_synonym SET synonyms = $1, source = $2, confidence = $3, version = $4, updated_at = $5,
+             embedding = NULL, embedding_space = NULL WHERE id = $6",
     )
-    .bind(&synonyms)
+    .bind(Json(&synonyms))
     .bind(content.source.as_str())
     .bind(content.confidence.value())
     .bind(version)
-    .bind(now_ms())
+    .bind(now())
     .bind(row.id)
     .execute(&mut *connection)
     .await?;
     write(&mut *connection, row.id, &row.tag_name, content.terms).await?;
-    let before = encode(&row.synonyms)?;
-    let revision = NewRevision { synonym_id: row.id, version, before: Some(&before), after: Some(&synonyms) };
+    let revision = NewRevision { synonym_id: row.id, version, before: Some(&row.synonyms), after: Some(&synonyms) };
     record(connection, revision, content.action, content.source, row.tag_type, &row.tag_name).await?;
     Ok(version)
 }
@@ -248,29 +230,28 @@ pub(super) async fn update_row(
 /// Changes some terms of a row by a person's hand: one new version and revision, while the row stays whose it was. The
 /// vector is dropped, and its making enqueued, only where the active terms have changed.
 pub(super) async fn amend(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     row: &SynonymRecord,
     terms: &[StoredTerm],
     action: &str,
 ) -> Result<()> {
     let synonyms = Synonyms::from_terms(terms.iter().map(|stored| &stored.term));
     let changed = synonyms != row.synonyms;
-    let (before, after) = (encode(&row.synonyms)?, encode(&synonyms)?);
     let version = row.version + 1;
     sqlx::query(
-        "UPDATE mir_synonym SET synonyms = ?2, version = ?3, updated_at = ?4,
-             embedding = CASE WHEN ?5 THEN NULL ELSE embedding END,
-             embedding_space = CASE WHEN ?5 THEN NULL ELSE embedding_space END WHERE id = ?1",
+        "UPDATE mir_synonym SET synonyms = $2, version = $3, updated_at = $4,
+             embedding = CASE WHEN $5 THEN NULL ELSE embedding END,
+             embedding_space = CASE WHEN $5 THEN NULL ELSE embedding_space END WHERE id = $1",
     )
     .bind(row.id)
-    .bind(&after)
+    .bind(Json(&synonyms))
     .bind(version)
-    .bind(now_ms())
+    .bind(now())
     .bind(changed)
     .execute(&mut *connection)
     .await?;
     write_stored(&mut *connection, row.id, terms).await?;
-    let revision = NewRevision { synonym_id: row.id, version, before: Some(&before), after: Some(&after) };
+    let revision = NewRevision { synonym_id: row.id, version, before: Some(&row.synonyms), after: Some(&synonyms) };
     record(&mut *connection, revision, action, Source::Manual, row.tag_type, &row.tag_name).await?;
     // Without a vector, one may be in the making for the version that was: it will not be stored.
     if row.is_active && (changed || row.embedding.is_none()) {
@@ -283,12 +264,12 @@ pub(super) async fn amend(
 pub(super) struct NewRevision<'a> {
     pub(super) synonym_id: i64,
     pub(super) version: i64,
-    pub(super) before: Option<&'a str>,
-    pub(super) after: Option<&'a str>,
+    pub(super) before: Option<&'a Synonyms>,
+    pub(super) after: Option<&'a Synonyms>,
 }
 
 pub(super) async fn record(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     revision: NewRevision<'_>,
     action: &str,
     source: Source,
@@ -298,7 +279,7 @@ pub(super) async fn record(
     sqlx::query(
         "INSERT INTO synonym_revision
              (synonym_id, version, action, source, tag_type, tag_name, before, after, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(revision.synonym_id)
     .bind(revision.version)
@@ -306,15 +287,10 @@ pub(super) async fn record(
     .bind(source.as_str())
     .bind(tag_type.as_str())
     .bind(tag_name)
-    .bind(revision.before)
-    .bind(revision.after)
-    .bind(now_ms())
+    .bind(revision.before.map(Json))
+    .bind(revision.after.map(Json))
+    .bind(now())
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// Sections as stored JSON.
-pub(super) fn encode(synonyms: &Synonyms) -> Result<String> {
-    serde_json::to_string(synonyms).map_err(|error| crate::store::StoreError::Corrupt(error.to_string()))
 }

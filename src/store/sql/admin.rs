@@ -3,7 +3,11 @@
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::{SqliteStore, jobs, now_ms};
+use super::{
+    SqlStore,
+    dialect::{self, earlier, now},
+    jobs,
+};
 use crate::{
     domain::{NewJob, Priority},
     store::{AdminStore, Result, Retention, SETTING_EMBEDDING_SPACE},
@@ -13,9 +17,9 @@ use crate::{
 const CHANGES_KEPT: i64 = 100_000;
 
 #[async_trait]
-impl AdminStore for SqliteStore {
+impl AdminStore for SqlStore {
     async fn setting(&self, key: &str) -> Result<Option<String>> {
-        Ok(sqlx::query_scalar("SELECT value FROM setting WHERE key = ?")
+        Ok(sqlx::query_scalar("SELECT value FROM setting WHERE key = $1")
             .bind(key)
             .fetch_optional(&self.readers)
             .await?)
@@ -26,12 +30,12 @@ impl AdminStore for SqliteStore {
             return Ok(value);
         }
         let mut transaction = self.begin().await?;
-        sqlx::query("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING")
+        sqlx::query("INSERT INTO setting (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind(key)
             .bind(value)
             .execute(&mut *transaction)
             .await?;
-        let value = sqlx::query_scalar("SELECT value FROM setting WHERE key = ?")
+        let value = sqlx::query_scalar("SELECT value FROM setting WHERE key = $1")
             .bind(key)
             .fetch_one(&mut *transaction)
             .await?;
@@ -41,26 +45,22 @@ impl AdminStore for SqliteStore {
 
     async fn switch_embedding_space(&self, space: &str) -> Result<u64> {
         let mut transaction = self.begin().await?;
-        sqlx::query("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value")
-            .bind(SETTING_EMBEDDING_SPACE)
-            .bind(space)
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query("UPDATE mir_synonym SET embedding = NULL, embedding_space = NULL WHERE embedding_space <> ?")
+        sqlx::query(
+            "INSERT INTO setting (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        )
+        .bind(SETTING_EMBEDDING_SPACE)
+        .bind(space)
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query("UPDATE mir_synonym SET embedding = NULL, embedding_space = NULL WHERE embedding_space <> $1")
             .bind(space)
             .execute(&mut *transaction)
             .await?;
         // Vectors of the new space that were made beforehand serve at once.
-        sqlx::query(
-            "UPDATE mir_synonym SET embedding = e.embedding, embedding_space = e.space FROM synonym_embedding e
-             WHERE e.synonym_id = mir_synonym.id AND e.space = ?",
-        )
-        .bind(space)
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query("DELETE FROM synonym_embedding WHERE space = ?").bind(space).execute(&mut *transaction).await?;
+        dialect::adopt_vectors(&mut transaction, space).await?;
+        sqlx::query("DELETE FROM synonym_embedding WHERE space = $1").bind(space).execute(&mut *transaction).await?;
         let missing: Vec<i64> =
-            sqlx::query_scalar("SELECT id FROM mir_synonym WHERE is_active = 1 AND embedding IS NULL ORDER BY id")
+            sqlx::query_scalar("SELECT id FROM mir_synonym WHERE is_active AND embedding IS NULL ORDER BY id")
                 .fetch_all(&mut *transaction)
                 .await?;
         let mut created = 0;
@@ -78,22 +78,20 @@ impl AdminStore for SqliteStore {
     }
 
     async fn expire(&self, retention: &Retention) -> Result<u64> {
-        let now = now_ms();
-        let before =
-            |kept: std::time::Duration| now.saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
+        let now = now();
         let mut transaction = self.begin().await?;
         let mut deleted = 0;
         for (delete, before) in [
             (
-                "DELETE FROM job WHERE state IN ('succeeded', 'failed', 'dead', 'cancelled') AND updated_at < ?",
-                before(retention.jobs),
+                "DELETE FROM job WHERE state IN ('succeeded', 'failed', 'dead', 'cancelled') AND updated_at < $1",
+                earlier(now, retention.jobs),
             ),
-            ("DELETE FROM webhook_delivery WHERE received_at < ?", before(retention.deliveries)),
-            ("DELETE FROM synonym_revision WHERE created_at < ?", before(retention.revisions)),
+            ("DELETE FROM webhook_delivery WHERE received_at < $1", earlier(now, retention.deliveries)),
+            ("DELETE FROM synonym_revision WHERE created_at < $1", earlier(now, retention.revisions)),
         ] {
             deleted += sqlx::query(delete).bind(before).execute(&mut *transaction).await?.rows_affected();
         }
-        sqlx::query("DELETE FROM vocabulary_change WHERE seq < (SELECT MAX(seq) FROM vocabulary_change) - ?")
+        sqlx::query("DELETE FROM vocabulary_change WHERE seq < (SELECT MAX(seq) FROM vocabulary_change) - $1")
             .bind(CHANGES_KEPT)
             .execute(&mut *transaction)
             .await?;
@@ -106,11 +104,11 @@ impl AdminStore for SqliteStore {
     }
 
     fn describe(&self) -> String {
-        format!("sqlite:{}", self.options.path.display())
+        self.location()
     }
 
     async fn schema_version(&self) -> Result<i64> {
-        Ok(sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations WHERE success")
+        Ok(sqlx::query_scalar(concat!("SELECT MAX(version) FROM ", migrations_table!(), " WHERE success"))
             .fetch_one(&self.readers)
             .await?)
     }

@@ -1,12 +1,13 @@
 //! Synonyms as people read and write them.
 
 use async_trait::async_trait;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
 use super::{
-    SqliteStore, jobs, now_ms, revisions, rows, tags,
+    SqlStore,
+    dialect::{self, DbConnection, list, now},
+    jobs, revisions, rows, tags,
     terms::{self, Content, NewRevision},
-    vectors,
 };
 use crate::{
     domain::{NewJob, Priority, Source, SynonymRecord, TagRef, TagType},
@@ -18,17 +19,17 @@ use crate::{
 
 /// A query over whole rows, without their vectors.
 macro_rules! select_synonyms {
-    ($rest:literal) => {
+    ($rest:expr) => {
         concat!(
             "SELECT id, tag_id, tag_type, tag_name, synonyms, source, confidence, is_active, version, embedding_space, ",
-            "length(embedding) AS embedding_bytes, created_at, updated_at FROM mir_synonym_named ",
+            "dimensions, created_at, updated_at FROM mir_synonym_named ",
             $rest
         )
     };
 }
 
 #[async_trait]
-impl SynonymStore for SqliteStore {
+impl SynonymStore for SqlStore {
     async fn lookup_synonyms(&self, wanted: &[TagRef]) -> Result<Vec<Option<SynonymRecord>>> {
         let mut connection = self.readers.acquire().await?;
         let mut found = Vec::with_capacity(wanted.len());
@@ -42,9 +43,8 @@ impl SynonymStore for SqliteStore {
     }
 
     async fn synonyms_by_ids(&self, ids: &[i64]) -> Result<Vec<SynonymRecord>> {
-        let wanted = serde_json::json!(ids).to_string();
-        let rows = sqlx::query(select_synonyms!("WHERE id IN (SELECT value FROM json_each(?))"))
-            .bind(wanted)
+        let rows = sqlx::query(select_synonyms!(concat!("WHERE id ", in_list!("$1"))))
+            .bind(list(ids))
             .fetch_all(&self.readers)
             .await?;
         let mut records = rows.iter().map(rows::synonyms).collect::<Result<Vec<_>>>()?;
@@ -56,8 +56,8 @@ impl SynonymStore for SqliteStore {
     async fn list_synonyms(&self, filter: &SynonymFilter, page: &Page) -> Result<Listing<SynonymRecord>> {
         let after: i64 = page.parse_cursor()?;
         let rows = sqlx::query(select_synonyms!(
-            "WHERE is_active = 1 AND id > ?1 AND (?2 IS NULL OR tag_type = ?2) AND (?3 IS NULL OR source = ?3)
-             AND (?4 IS NULL OR confidence >= ?4) ORDER BY id LIMIT ?5"
+            "WHERE is_active AND id > $1 AND ($2 IS NULL OR tag_type = $2) AND ($3 IS NULL OR source = $3)
+             AND ($4 IS NULL OR confidence >= $4) ORDER BY id LIMIT $5"
         ))
         .bind(after)
         .bind(filter.tag_type.map(TagType::as_str))
@@ -71,11 +71,7 @@ impl SynonymStore for SqliteStore {
     }
 
     async fn embedding(&self, synonym_id: i64) -> Result<Option<Vec<f32>>> {
-        let blob: Option<Option<Vec<u8>>> = sqlx::query_scalar("SELECT embedding FROM mir_synonym WHERE id = ?")
-            .bind(synonym_id)
-            .fetch_optional(&self.readers)
-            .await?;
-        blob.flatten().map(|blob| rows::parse(vectors::decode(&blob), "a vector")).transpose()
+        dialect::embedding(&mut *self.readers.acquire().await?, synonym_id).await
     }
 
     async fn create_synonyms(&self, draft: &SynonymsDraft) -> Result<SynonymRecord> {
@@ -189,11 +185,11 @@ impl SynonymStore for SqliteStore {
 
 /// The active row of a tag.
 pub(super) async fn active(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     tag_type: TagType,
     tag_id: i64,
 ) -> Result<Option<SynonymRecord>> {
-    let row = sqlx::query(select_synonyms!("WHERE tag_type = ? AND tag_id = ? AND is_active = 1"))
+    let row = sqlx::query(select_synonyms!("WHERE tag_type = $1 AND tag_id = $2 AND is_active"))
         .bind(tag_type.as_str())
         .bind(tag_id)
         .fetch_optional(connection)
@@ -203,12 +199,12 @@ pub(super) async fn active(
 
 /// The newest inactive row of a tag: its tombstone, where no row is active.
 pub(super) async fn tombstone(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     tag_type: TagType,
     tag_id: i64,
 ) -> Result<Option<SynonymRecord>> {
     let row =
-        sqlx::query(select_synonyms!("WHERE tag_type = ? AND tag_id = ? AND is_active = 0 ORDER BY id DESC LIMIT 1"))
+        sqlx::query(select_synonyms!("WHERE tag_type = $1 AND tag_id = $2 AND NOT is_active ORDER BY id DESC LIMIT 1"))
             .bind(tag_type.as_str())
             .bind(tag_id)
             .fetch_optional(connection)
@@ -216,13 +212,13 @@ pub(super) async fn tombstone(
     row.as_ref().map(rows::synonyms).transpose()
 }
 
-pub(super) async fn by_id(connection: &mut SqliteConnection, id: i64) -> Result<SynonymRecord> {
-    let row = sqlx::query(select_synonyms!("WHERE id = ?")).bind(id).fetch_optional(connection).await?;
+pub(super) async fn by_id(connection: &mut DbConnection, id: i64) -> Result<SynonymRecord> {
+    let row = sqlx::query(select_synonyms!("WHERE id = $1")).bind(id).fetch_optional(connection).await?;
     rows::synonyms(&row.ok_or_else(|| StoreError::NotFound(format!("the synonyms row {id}")))?)
 }
 
 /// Refuses where a tag has an active row beside this one.
-pub(super) async fn require_no_other_active(connection: &mut SqliteConnection, row: &SynonymRecord) -> Result<()> {
+pub(super) async fn require_no_other_active(connection: &mut DbConnection, row: &SynonymRecord) -> Result<()> {
     match active(connection, row.tag_type, row.tag_id).await? {
         Some(other) if other.id != row.id => Err(StoreError::Conflict(format!(
             "the {} tag `{}` has other active synonyms by now (number {}); delete those first",
@@ -240,8 +236,8 @@ pub(super) fn check_version(row: &SynonymRecord, expected: Option<i64>) -> Resul
 }
 
 /// Switches a row on or off as part of another change, which has the revision.
-pub(super) async fn mark_active(connection: &mut SqliteConnection, id: i64, is_active: bool) -> Result<()> {
-    sqlx::query("UPDATE mir_synonym SET is_active = ?2 WHERE id = ?1 AND is_active <> ?2")
+pub(super) async fn mark_active(connection: &mut DbConnection, id: i64, is_active: bool) -> Result<()> {
+    sqlx::query("UPDATE mir_synonym SET is_active = $2 WHERE id = $1 AND is_active <> $2")
         .bind(id)
         .bind(is_active)
         .execute(connection)
@@ -250,28 +246,24 @@ pub(super) async fn mark_active(connection: &mut SqliteConnection, id: i64, is_a
 }
 
 /// Switches a row on or off, with its revision.
-pub(super) async fn set_active(connection: &mut SqliteConnection, row: &SynonymRecord, is_active: bool) -> Result<()> {
+pub(super) async fn set_active(connection: &mut DbConnection, row: &SynonymRecord, is_active: bool) -> Result<()> {
     let version = row.version + 1;
-    sqlx::query("UPDATE mir_synonym SET is_active = ?, version = ?, updated_at = ? WHERE id = ?")
+    sqlx::query("UPDATE mir_synonym SET is_active = $1, version = $2, updated_at = $3 WHERE id = $4")
         .bind(is_active)
         .bind(version)
-        .bind(now_ms())
+        .bind(now())
         .bind(row.id)
         .execute(&mut *connection)
         .await?;
-    let sections = terms::encode(&row.synonyms)?;
-    let (action, before, after) = if is_active {
-        ("activated", None, Some(sections.as_str()))
-    } else {
-        ("deactivated", Some(sections.as_str()), None)
-    };
+    let (action, before, after) =
+        if is_active { ("activated", None, Some(&row.synonyms)) } else { ("deactivated", Some(&row.synonyms), None) };
     let revision = NewRevision { synonym_id: row.id, version, before, after };
     terms::record(connection, revision, action, Source::Manual, row.tag_type, &row.tag_name).await
 }
 
 /// Where a row's tag is now, and whether its name's term still says so.
-pub(super) async fn name_term(connection: &mut SqliteConnection, synonym_id: i64) -> Result<Option<String>> {
-    let row = sqlx::query("SELECT term FROM synonym_term WHERE synonym_id = ? AND section = 'name'")
+pub(super) async fn name_term(connection: &mut DbConnection, synonym_id: i64) -> Result<Option<String>> {
+    let row = sqlx::query("SELECT term FROM synonym_term WHERE synonym_id = $1 AND section = 'name'")
         .bind(synonym_id)
         .fetch_optional(connection)
         .await?;

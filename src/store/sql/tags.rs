@@ -3,9 +3,13 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
-use super::{SqliteStore, now_ms, rows, terms};
+use super::{
+    SqlStore,
+    dialect::{self, DbConnection, now},
+    rows, terms,
+};
 use crate::{
     domain::{
         NORMALISER_VERSION, Priority, SynonymRecord, Tag, TagName, TagRef, TagType, key, stem_groups, stems, words,
@@ -19,7 +23,7 @@ use crate::{
 const SETTING_NORMALISER: &str = "normaliser_version";
 
 #[async_trait]
-impl TagStore for SqliteStore {
+impl TagStore for SqlStore {
     async fn create_tags(&self, tags: &[(TagType, TagName)], priority: Priority) -> Result<Vec<CreatedTag>> {
         let mut transaction = self.begin().await?;
         let mut created = Vec::with_capacity(tags.len());
@@ -42,11 +46,11 @@ impl TagStore for SqliteStore {
         let after: TagCursor = page.parse_cursor()?;
         let rows = sqlx::query(
             "SELECT t.*, s.id IS NOT NULL AS has_synonyms FROM tag t
-             LEFT JOIN mir_synonym s ON s.tag_type = t.tag_type AND s.tag_id = t.id AND s.is_active = 1
-             WHERE t.id > CASE WHEN t.tag_type = ?1 THEN ?2 WHEN t.tag_type > ?1 THEN 0 ELSE 9223372036854775807 END
-               AND (?3 IS NULL OR t.tag_type = ?3)
-               AND (?4 IS NULL OR (s.id IS NOT NULL) = ?4)
-             ORDER BY t.tag_type, t.id LIMIT ?5",
+             LEFT JOIN mir_synonym s ON s.tag_type = t.tag_type AND s.tag_id = t.id AND s.is_active
+             WHERE t.id > CASE WHEN t.tag_type = $1 THEN $2 WHEN t.tag_type > $1 THEN 0 ELSE 9223372036854775807 END
+               AND ($3 IS NULL OR t.tag_type = $3)
+               AND ($4 IS NULL OR (s.id IS NOT NULL) = $4)
+             ORDER BY t.tag_type, t.id LIMIT $5",
         )
         .bind(after.tag_type)
         .bind(after.id)
@@ -108,7 +112,7 @@ impl TagStore for SqliteStore {
             return Ok(0);
         }
         let mut transaction = self.begin().await?;
-        let rows = sqlx::query("SELECT * FROM tag WHERE name_key IS NULL OR ?")
+        let rows = sqlx::query("SELECT * FROM tag WHERE name_key IS NULL OR $1")
             .bind(rekey)
             .fetch_all(&mut *transaction)
             .await?;
@@ -121,7 +125,7 @@ impl TagStore for SqliteStore {
         if rekey {
             rekey_terms(&mut transaction).await?;
             sqlx::query(
-                "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                "INSERT INTO setting (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             )
             .bind(SETTING_NORMALISER)
             .bind(NORMALISER_VERSION.to_string())
@@ -140,7 +144,7 @@ impl TagStore for SqliteStore {
         let mut scored: Vec<(usize, usize, String)> = Vec::new();
         for word in words(&tag.name).iter().filter(|word| word.chars().count() > 2) {
             let names: Vec<String> = sqlx::query_scalar(
-                "SELECT name FROM tag WHERE instr(name_key, ?) > 0 ORDER BY length(name), id LIMIT ?",
+                "SELECT name FROM tag WHERE replace(name_key, $1, '') <> name_key ORDER BY length(name), id LIMIT $2",
             )
             .bind(word)
             .bind(NAMES_PER_WORD)
@@ -161,12 +165,12 @@ impl TagStore for SqliteStore {
 }
 
 /// The tag of this very name, else the oldest of the same key.
-pub(super) async fn resolve(connection: &mut SqliteConnection, tag_type: TagType, name: &str) -> Result<Option<Tag>> {
+pub(super) async fn resolve(connection: &mut DbConnection, tag_type: TagType, name: &str) -> Result<Option<Tag>> {
     let row = sqlx::query(
         "SELECT * FROM (
-             SELECT 0 AS step, * FROM tag WHERE tag_type = ?1 AND name = ?2
-             UNION ALL SELECT 1 AS step, * FROM tag WHERE tag_type = ?1 AND name_key = ?3
-         ) ORDER BY step, id LIMIT 1",
+             SELECT 0 AS step, * FROM tag WHERE tag_type = $1 AND name = $2
+             UNION ALL SELECT 1 AS step, * FROM tag WHERE tag_type = $1 AND name_key = $3
+         ) AS found ORDER BY step, id LIMIT 1",
     )
     .bind(tag_type.as_str())
     .bind(name.trim())
@@ -176,8 +180,8 @@ pub(super) async fn resolve(connection: &mut SqliteConnection, tag_type: TagType
     row.as_ref().map(rows::tag).transpose()
 }
 
-pub(super) async fn by_id(connection: &mut SqliteConnection, tag_type: TagType, id: i64) -> Result<Option<Tag>> {
-    let row = sqlx::query("SELECT * FROM tag WHERE tag_type = ? AND id = ?")
+pub(super) async fn by_id(connection: &mut DbConnection, tag_type: TagType, id: i64) -> Result<Option<Tag>> {
+    let row = sqlx::query("SELECT * FROM tag WHERE tag_type = $1 AND id = $2")
         .bind(tag_type.as_str())
         .bind(id)
         .fetch_optional(connection)
@@ -185,7 +189,7 @@ pub(super) async fn by_id(connection: &mut SqliteConnection, tag_type: TagType, 
     row.as_ref().map(rows::tag).transpose()
 }
 
-pub(super) async fn require(connection: &mut SqliteConnection, tag: &TagRef) -> Result<Tag> {
+pub(super) async fn require(connection: &mut DbConnection, tag: &TagRef) -> Result<Tag> {
     resolve(connection, tag.tag_type, tag.tag_name.as_str())
         .await?
         .ok_or_else(|| StoreError::NotFound(format!("the {} tag `{}`", tag.tag_type, tag.tag_name)))
@@ -193,7 +197,7 @@ pub(super) async fn require(connection: &mut SqliteConnection, tag: &TagRef) -> 
 
 /// Inserts the tag unless it is there; the trigger writes its job, whose priority is raised to what was asked.
 pub(super) async fn create(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     tag_type: TagType,
     name: &TagName,
     priority: Priority,
@@ -202,25 +206,25 @@ pub(super) async fn create(
         return Ok(CreatedTag { tag, created: false, job_id: None });
     }
     let insert = match tag_type {
-        TagType::Genre => "INSERT INTO genre_tag (name, name_key, created_at) VALUES (?, ?, ?) RETURNING id",
-        TagType::Mood => "INSERT INTO mood_tag (name, name_key, created_at) VALUES (?, ?, ?) RETURNING id",
+        TagType::Genre => "INSERT INTO genre_tag (name, name_key, created_at) VALUES ($1, $2, $3) RETURNING id",
+        TagType::Mood => "INSERT INTO mood_tag (name, name_key, created_at) VALUES ($1, $2, $3) RETURNING id",
     };
-    let now = now_ms();
+    let now = now();
     let id: i64 =
         sqlx::query_scalar(insert).bind(name.as_str()).bind(name.key()).bind(now).fetch_one(&mut *connection).await?;
     let job_id =
-        sqlx::query_scalar("UPDATE job SET priority = ? WHERE dedup_key = ? AND state = 'queued' RETURNING id")
-            .bind(priority.value())
+        sqlx::query_scalar("UPDATE job SET priority = $1 WHERE dedup_key = $2 AND state = 'queued' RETURNING id")
+            .bind(i32::from(priority.value()))
             .bind(format!("generate:{tag_type}:{id}"))
             .fetch_optional(&mut *connection)
             .await?;
-    let tag = Tag { id, tag_type, name: name.as_str().to_owned(), created_at: super::timestamp(now)? };
+    let tag = Tag { id, tag_type, name: name.as_str().to_owned(), created_at: dialect::timestamp(now)? };
     Ok(CreatedTag { tag, created: true, job_id })
 }
 
 /// Renames a tag, its name term included; the trigger writes the job.
 pub(super) async fn rename(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     tag: Tag,
     name: &TagName,
     priority: Priority,
@@ -237,48 +241,49 @@ pub(super) async fn rename(
         )));
     }
     let update = match tag.tag_type {
-        TagType::Genre => "UPDATE genre_tag SET name = ?, name_key = ? WHERE id = ?",
-        TagType::Mood => "UPDATE mood_tag SET name = ?, name_key = ? WHERE id = ?",
+        TagType::Genre => "UPDATE genre_tag SET name = $1, name_key = $2 WHERE id = $3",
+        TagType::Mood => "UPDATE mood_tag SET name = $1, name_key = $2 WHERE id = $3",
     };
     sqlx::query(update).bind(name.as_str()).bind(name.key()).bind(tag.id).execute(&mut *connection).await?;
     // The trigger clears a key that did not change with the name; it is computed already.
     set_key(&mut *connection, &tag, &name.key()).await?;
     terms::rename(&mut *connection, tag.tag_type, tag.id, name.as_str()).await?;
     let job_id = sqlx::query_scalar(
-        "UPDATE job SET priority = MAX(priority, ?), payload = json_set(payload, '$.refresh', json('true'))
-         WHERE dedup_key = ? AND state = 'queued' RETURNING id",
+        "UPDATE job SET priority = CASE WHEN $1 > priority THEN $1 ELSE priority END,
+             payload = json_patch(payload, '{\"refresh\": true}')
+         WHERE dedup_key = $2 AND state = 'queued' RETURNING id",
     )
-    .bind(priority.value())
+    .bind(i32::from(priority.value()))
     .bind(format!("generate:{}:{}", tag.tag_type, tag.id))
     .fetch_optional(&mut *connection)
     .await?;
     Ok(TagUpdate { tag: Tag { name: name.as_str().to_owned(), ..tag }, job_id })
 }
 
-pub(super) async fn delete(connection: &mut SqliteConnection, tag: &Tag) -> Result<()> {
+pub(super) async fn delete(connection: &mut DbConnection, tag: &Tag) -> Result<()> {
     let delete = match tag.tag_type {
-        TagType::Genre => "DELETE FROM genre_tag WHERE id = ?",
-        TagType::Mood => "DELETE FROM mood_tag WHERE id = ?",
+        TagType::Genre => "DELETE FROM genre_tag WHERE id = $1",
+        TagType::Mood => "DELETE FROM mood_tag WHERE id = $1",
     };
     sqlx::query(delete).bind(tag.id).execute(connection).await?;
     Ok(())
 }
 
-async fn set_key(connection: &mut SqliteConnection, tag: &Tag, name_key: &str) -> Result<()> {
+async fn set_key(connection: &mut DbConnection, tag: &Tag, name_key: &str) -> Result<()> {
     let update = match tag.tag_type {
-        TagType::Genre => "UPDATE genre_tag SET name_key = ? WHERE id = ?",
-        TagType::Mood => "UPDATE mood_tag SET name_key = ? WHERE id = ?",
+        TagType::Genre => "UPDATE genre_tag SET name_key = $1 WHERE id = $2",
+        TagType::Mood => "UPDATE mood_tag SET name_key = $1 WHERE id = $2",
     };
     sqlx::query(update).bind(name_key).bind(tag.id).execute(connection).await?;
     Ok(())
 }
 
 /// Computes the keys and stems of all terms anew.
-async fn rekey_terms(connection: &mut SqliteConnection) -> Result<()> {
+async fn rekey_terms(connection: &mut DbConnection) -> Result<()> {
     let rows = sqlx::query("SELECT id, term FROM synonym_term").fetch_all(&mut *connection).await?;
     for row in &rows {
         let term: &str = row.try_get("term")?;
-        sqlx::query("UPDATE synonym_term SET term_key = ?, stems = ? WHERE id = ?")
+        sqlx::query("UPDATE synonym_term SET term_key = $1, stems = $2 WHERE id = $3")
             .bind(key(term))
             .bind(stems(term))
             .bind(row.try_get::<i64, _>("id")?)

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use sqlx::SqliteConnection;
-
 use super::{
-    SqliteStore, jobs, rows, synonyms, tags,
+    SqlStore,
+    dialect::DbConnection,
+    jobs, rows, synonyms, tags,
     terms::{self, Content, NewRevision, StoredTerm},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     store::{Result, StoreError},
 };
 
-impl SqliteStore {
+impl SqlStore {
     /// See [`crate::store::TagStore::merge_tags`].
     pub(super) async fn merge(
         &self,
@@ -60,7 +60,7 @@ struct Brought {
 }
 
 impl Brought {
-    async fn read(connection: &mut SqliteConnection, tag: &Tag) -> Result<Self> {
+    async fn read(connection: &mut DbConnection, tag: &Tag) -> Result<Self> {
         let row = match synonyms::active(&mut *connection, tag.tag_type, tag.id).await? {
             Some(row) => Some(row),
             None => synonyms::tombstone(&mut *connection, tag.tag_type, tag.id).await?,
@@ -81,7 +81,7 @@ impl Brought {
 }
 
 /// Writes what `from` brings into the row of `into`, which gets one where it has none; returns its number.
-async fn take_over(connection: &mut SqliteConnection, from: &Tag, into: &Tag, brought: &Brought) -> Result<i64> {
+async fn take_over(connection: &mut DbConnection, from: &Tag, into: &Tag, brought: &Brought) -> Result<i64> {
     let stays_out = terms::rejected_keys(&mut *connection, into.tag_type, into.id).await?;
     let stays_out: HashSet<String> = stays_out.into_iter().collect();
     if let Some(row) = synonyms::active(&mut *connection, into.tag_type, into.id).await? {
@@ -169,10 +169,10 @@ fn keep_rejected(terms: &mut Vec<StoredTerm>, rejected: &[Term], own_key: &str) 
 }
 
 /// The terms of a tag that a person rejected, over all its rows.
-async fn rejected_terms(connection: &mut SqliteConnection, tag: &Tag) -> Result<Vec<Term>> {
+async fn rejected_terms(connection: &mut DbConnection, tag: &Tag) -> Result<Vec<Term>> {
     sqlx::query(
         "SELECT t.* FROM synonym_term t JOIN mir_synonym s ON s.id = t.synonym_id
-         WHERE s.tag_type = ? AND s.tag_id = ? AND t.status = 'rejected' ORDER BY t.id",
+         WHERE s.tag_type = $1 AND s.tag_id = $2 AND t.status = 'rejected' ORDER BY t.id",
     )
     .bind(tag.tag_type.as_str())
     .bind(tag.id)
@@ -184,9 +184,8 @@ async fn rejected_terms(connection: &mut SqliteConnection, tag: &Tag) -> Result<
 }
 
 /// The last entry in the history of a row whose tag was merged away.
-async fn record_end(connection: &mut SqliteConnection, row: &SynonymRecord) -> Result<()> {
-    let sections = terms::encode(&row.synonyms)?;
-    let before = row.is_active.then_some(sections.as_str());
+async fn record_end(connection: &mut DbConnection, row: &SynonymRecord) -> Result<()> {
+    let before = row.is_active.then_some(&row.synonyms);
     let revision = NewRevision { synonym_id: row.id, version: row.version + 1, before, after: None };
     terms::record(connection, revision, "merged", Source::Manual, row.tag_type, &row.tag_name).await
 }

@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 
-use sqlx::SqliteConnection;
-
 use super::{
-    SqliteStore, jobs, synonyms, tags,
+    SqlStore,
+    dialect::{self, DbConnection, list},
+    jobs, synonyms, tags,
     terms::{self, Content},
-    vectors,
 };
 use crate::{
     domain::{GeneratePayload, NewJob, Source, SynonymRecord, Term, TermStatus},
@@ -17,11 +16,11 @@ use crate::{
     },
 };
 
-impl SqliteStore {
+impl SqlStore {
     /// See [`crate::store::JobStore::generation_need`].
     pub(super) async fn read_generation_need(&self, payload: &GeneratePayload) -> Result<GenerationNeed> {
         let GeneratePayload { tag_type, tag_id, force, refresh } = *payload;
-        let mut snapshot = self.readers.begin().await?;
+        let mut snapshot = self.snapshot().await?;
         let Some(tag) = tags::by_id(&mut snapshot, tag_type, tag_id).await? else {
             return Ok(GenerationNeed::TagGone);
         };
@@ -59,13 +58,13 @@ impl SqliteStore {
 
     /// See [`crate::store::JobStore::embed_inputs`].
     pub(super) async fn read_embed_inputs(&self, synonym_ids: &[i64]) -> Result<Vec<EmbedInput>> {
-        let mut snapshot = self.readers.begin().await?;
-        let wanted = serde_json::json!(synonym_ids).to_string();
-        let found: Vec<(i64, i64, String)> = sqlx::query_as(
-            "SELECT id, version, tag_name FROM mir_synonym_named
-             WHERE is_active = 1 AND id IN (SELECT value FROM json_each(?)) ORDER BY id",
-        )
-        .bind(wanted)
+        let mut snapshot = self.snapshot().await?;
+        let found: Vec<(i64, i64, String)> = sqlx::query_as(concat!(
+            "SELECT id, version, tag_name FROM mir_synonym_named WHERE is_active AND id ",
+            in_list!("$1"),
+            " ORDER BY id"
+        ))
+        .bind(list(synonym_ids))
         .fetch_all(&mut *snapshot)
         .await?;
         let mut inputs = Vec::with_capacity(found.len());
@@ -77,9 +76,9 @@ impl SqliteStore {
         Ok(inputs)
     }
 
-    /// See [`crate::store::JobStore::rows_without_vector`]. Memory knows them.
+    /// See [`crate::store::JobStore::rows_without_vector`].
     pub(super) async fn read_rows_without_vector(&self, space: &str, limit: usize) -> Result<Vec<EmbedInput>> {
-        let missing = self.memory.read(|index| index.rows_without_vector(space, limit));
+        let missing = self.ids_without_vector(space, limit).await?;
         if missing.is_empty() { Ok(Vec::new()) } else { self.read_embed_inputs(&missing).await }
     }
 
@@ -88,21 +87,12 @@ impl SqliteStore {
         let mut transaction = self.begin().await?;
         let mut stored = 0;
         for (synonym_id, version, vector) in vectors {
-            stored += sqlx::query(
-                "INSERT INTO synonym_embedding (synonym_id, space, embedding)
-                 SELECT id, ?, ? FROM mir_synonym WHERE id = ? AND version = ?
-                 ON CONFLICT DO UPDATE SET embedding = excluded.embedding",
-            )
-            .bind(space)
-            .bind(vectors::encode(vector))
-            .bind(synonym_id)
-            .bind(version)
-            .execute(&mut *transaction)
-            .await?
-            .rows_affected();
+            let stored_now =
+                dialect::store_other_vector(&mut transaction, space, *synonym_id, *version, vector).await?;
+            stored += usize::from(stored_now);
         }
         self.commit(transaction).await?;
-        Ok(usize::try_from(stored).unwrap_or(usize::MAX))
+        Ok(stored)
     }
 
     /// See [`crate::store::JobStore::complete_embeddings`].
@@ -112,7 +102,7 @@ impl SqliteStore {
         done: &[EmbeddingDone],
     ) -> Result<Vec<EmbeddingOutcome>> {
         let mut transaction = self.begin().await?;
-        let active: Option<String> = sqlx::query_scalar("SELECT value FROM setting WHERE key = ?")
+        let active: Option<String> = sqlx::query_scalar("SELECT value FROM setting WHERE key = $1")
             .bind(SETTING_EMBEDDING_SPACE)
             .fetch_optional(&mut *transaction)
             .await?;
@@ -123,7 +113,7 @@ impl SqliteStore {
                 outcomes.push(EmbeddingOutcome::LeaseLost);
                 continue;
             }
-            let stored = same_space && store_vector(&mut transaction, space, item).await?;
+            let stored = same_space && dialect::store_vector(&mut transaction, space, item).await?;
             let outcome = if stored { EmbeddingOutcome::Stored } else { EmbeddingOutcome::Outdated };
             let result = serde_json::json!({ "outcome": if stored { "stored" } else { "outdated" }, "space": space });
             jobs::succeed(&mut transaction, &item.lease, &result).await?;
@@ -134,19 +124,8 @@ impl SqliteStore {
     }
 }
 
-async fn store_vector(connection: &mut SqliteConnection, space: &str, item: &EmbeddingDone) -> Result<bool> {
-    let updated = sqlx::query("UPDATE mir_synonym SET embedding = ?, embedding_space = ? WHERE id = ? AND version = ?")
-        .bind(vectors::encode(&item.vector))
-        .bind(space)
-        .bind(item.synonym_id)
-        .bind(item.version)
-        .execute(connection)
-        .await?;
-    Ok(updated.rows_affected() == 1)
-}
-
 /// Stores what was generated for one tag, as far as a person's decisions allow.
-async fn save(connection: &mut SqliteConnection, item: &GenerationDone) -> Result<GenerationOutcome> {
+async fn save(connection: &mut DbConnection, item: &GenerationDone) -> Result<GenerationOutcome> {
     let Some(tag) = tags::by_id(&mut *connection, item.tag_type, item.tag_id).await? else {
         return Ok(GenerationOutcome::TagGone);
     };
@@ -198,11 +177,7 @@ fn with_persons_terms(generated: Vec<Term>, before: &[Term]) -> Vec<Term> {
 }
 
 /// Keeps what a forced generation found for a person's row as proposals beside its terms.
-async fn propose(
-    connection: &mut SqliteConnection,
-    row: &SynonymRecord,
-    generated: &[Term],
-) -> Result<GenerationOutcome> {
+async fn propose(connection: &mut DbConnection, row: &SynonymRecord, generated: &[Term]) -> Result<GenerationOutcome> {
     let before = terms::read(&mut *connection, row.id).await?;
     let mut terms = before.clone();
     terms.retain(|term| term.status != TermStatus::Proposed);
@@ -218,12 +193,11 @@ async fn propose(
         return Ok(GenerationOutcome::Proposed { synonym_id: row.id, terms: count });
     }
     terms::write(&mut *connection, row.id, &row.tag_name, &terms).await?;
-    let sections = terms::encode(&row.synonyms)?;
     let revision = terms::NewRevision {
         synonym_id: row.id,
         version: row.version,
-        before: Some(&sections),
-        after: Some(&sections),
+        before: Some(&row.synonyms),
+        after: Some(&row.synonyms),
     };
     let source = generated.first().map_or(Source::Lexicon, |term| term.source);
     terms::record(connection, revision, "proposed", source, row.tag_type, &row.tag_name).await?;
