@@ -1,7 +1,7 @@
 //! What every storage backend does, as behaviour: one suite over `Arc<dyn Store>`, run once per backend.
 //!
-//! A second backend plugs in with one more [`backend::Backend`] and one more line in [`contract!`]. What only SQLite has
-//! (pragmas, plans, syncs, the file) is in the `sqlite_*` modules, in the same binary.
+//! A backend plugs in with one more [`backend::Backend`] and one more module in [`contract!`]. What only SQLite has
+//! (pragmas, plans, syncs, the file) is in the `sqlite_*` modules, what only PostgreSQL has in the `postgres_*` ones.
 //!
 //! How we know that every statement is executed: `every_statement_is_executed` in `sqlite_statements.rs` drives every
 //! method of every trait once, in each of its branches that hold SQL, and compares the statements that SQLite ran with
@@ -20,8 +20,21 @@ macro_rules! contract {
                 super::$name(crate::backend::sqlite().await).await;
             })*
         }
+
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(db) = crate::backend::postgres().await {
+                    super::$name(db).await;
+                }
+            })*
+        }
     };
 }
+
+#[path = "support/postgres.rs"]
+#[allow(dead_code, reason = "the suite uses a part of it")]
+mod postgres_database;
 
 #[path = "store_contract/admin.rs"]
 mod admin;

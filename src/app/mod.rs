@@ -17,6 +17,7 @@ use crate::{
     search::{SearchSettings, Searcher},
     store::{
         Store,
+        postgres::PostgresStore,
         sqlite::{SqliteOptions, SqliteStore},
     },
 };
@@ -105,6 +106,7 @@ pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, AppError>
             let options = SqliteOptions { max_attempts, ..SqliteOptions::new(path) };
             Ok(Arc::new(SqliteStore::open(options).await?))
         }
+        Database::Postgres(options) => Ok(Arc::new(PostgresStore::open(options.clone()).await?)),
     }
 }
 

@@ -180,6 +180,7 @@ pub async fn serve(
     tasks.spawn(upkeep::tell_changes(Arc::clone(&app.store), app.events.clone(), stop.clone()));
     tasks.spawn(upkeep::gauge(Arc::clone(&app.store), metrics, stop.clone()));
     if options.worker {
+        tasks.spawn(upkeep::maintain_vector_index(Arc::clone(&app.store), stop.clone()));
         let runner = app.runner(chosen.generator);
         let stop = stop.clone();
         tasks.spawn(async move { runner.run(stop).await });
@@ -228,6 +229,7 @@ pub async fn work(app: &App, chosen: ChosenGenerator, shutdown: &Shutdown) -> Re
         let stop = stop.clone();
         async move { runner.run(stop).await }
     });
+    tasks.spawn(upkeep::maintain_vector_index(Arc::clone(&app.store), stop.clone()));
     let worked = tokio::select! {
         // First, for a worker that was stopped may have ended by now.
         biased;

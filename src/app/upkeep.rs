@@ -16,6 +16,9 @@ const RETENTION_INTERVAL: Duration = Duration::from_secs(3600);
 /// At most one event of change in this time: an import of thousands of tags is one piece of news.
 const CHANGE_INTERVAL: Duration = Duration::from_millis(200);
 
+/// How often the index of the vectors is looked after.
+const INDEX_INTERVAL: Duration = Duration::from_secs(60);
+
 /// How often gauges are set and histograms condensed.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -33,6 +36,28 @@ pub(super) async fn retain(store: Arc<dyn Store>, retention: Retention, stop: Ca
             Err(error) => {
                 tracing::warn!(%error, "what is past its retention could not be deleted; trying again in an hour");
             }
+        }
+    }
+}
+
+/// Looks every minute whether the index of the vectors is to be built, rebuilt or dropped, and does so.
+pub(super) async fn maintain_vector_index(store: Arc<dyn Store>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(INDEX_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let done = tokio::select! {
+            // What is half built is dropped by the next who builds.
+            () = stop.cancelled() => return,
+            done = store.maintain_vector_index() => done,
+        };
+        match done {
+            Ok(None) => {}
+            Ok(Some(done)) => tracing::info!("{done}"),
+            Err(error) => tracing::warn!(%error, "the index of the vectors could not be kept"),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     app::{App, ollama_client},
     config::{Database, EmbedProvider, GenerateProvider, Settings},
     ollama::{OllamaClient, OllamaError},
+    store::VectorIndexReport,
 };
 
 /// Tell what works, what is missing, and which command helps.
@@ -152,23 +153,31 @@ async fn models(ollama: &OllamaClient, settings: &Settings) -> Vec<Check> {
 
 /// The database, and what would serve it now. A database that is not there yet is not made by looking.
 async fn database(settings: Settings) -> Vec<Check> {
-    let Database::Sqlite(path) = &settings.database;
-    let path = path.clone();
-    if !path.exists() {
+    if let Database::Sqlite(path) = &settings.database
+        && !path.exists()
+    {
         let detail = format!("sqlite:{}: not there yet, the first command that needs it creates it", path.display());
         return vec![Check::ok("database", detail)];
     }
     let app = match App::open(settings).await {
         Ok(app) => app,
-        Err(error) => {
-            return vec![Check::not_ok("database", true, format!("sqlite:{}: {error}", path.display()), None)];
-        }
+        Err(error) => return vec![Check::not_ok("database", true, error.to_string(), None)],
     };
     let mut checks = Vec::new();
     checks.push(match app.store.schema_version().await {
         Ok(version) => Check::ok("database", format!("{}, schema version {version}", app.store.describe())),
         Err(error) => Check::not_ok("database", true, error.to_string(), None),
     });
+    match app.store.vector_index_report().await {
+        Ok(None) => {}
+        Ok(Some(report)) => {
+            let recall = report.recall_at_10.map(|recall| format!(", recall@10 {recall:.3}")).unwrap_or_default();
+            let over = report.built_over.map(|rows| format!(" (built over {rows})")).unwrap_or_default();
+            let VectorIndexReport { kind, rows, advice, .. } = report;
+            checks.push(Check::ok("vectors", format!("{kind}, {rows} rows{over}{recall}: {advice}")));
+        }
+        Err(error) => checks.push(Check::not_ok("vectors", false, error.to_string(), None)),
+    }
     checks.push(match app.generator().await {
         Ok(chosen) => Check::ok("generator", format!("{}: {}", chosen.generator.describe(), chosen.reason)),
         Err(error) => Check::not_ok("generator", true, error.to_string(), None),

@@ -43,11 +43,11 @@ pub(super) struct Key {
 
 impl Key {
     pub(super) fn section(&self) -> &'static str {
-        self.path.split_once('.').map_or("", |(section, _)| section)
+        self.path.rsplit_once('.').map_or("", |(section, _)| section)
     }
 
     pub(super) fn name(&self) -> &'static str {
-        self.path.split_once('.').map_or(self.path, |(_, name)| name)
+        self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
     }
 
     /// Its environment variable: `MUSONYM_SERVER__BIND`.
@@ -83,7 +83,21 @@ const MIB: i64 = 1024 * 1024;
 
 /// Every setting, in the order of `config.example.toml`. The first word of a choice is its default.
 pub(super) static KEYS: &[Key] = &[
-    text("database.url", "").with_short("MUSONYM_DATABASE_URL"),
+    // A secret because a URL may hold a password.
+    key("database.url", Kind::Secret, Default::Text("")).with_short("MUSONYM_DATABASE_URL"),
+    whole("database.max_connections", 10, 2, 1000),
+    whole("database.acquire_timeout_ms", 5000, 50, 60_000),
+    whole("database.statement_timeout_ms", 30_000, 100, 3_600_000),
+    choice("database.vector_index", &["ivfflat", "hnsw", "none"]),
+    whole("database.vector_index_min_rows", 20_000, 100, 1_000_000_000),
+    text("tags.genre.schema", "public"),
+    text("tags.genre.table", ""),
+    text("tags.genre.id_column", "id"),
+    text("tags.genre.name_column", "name"),
+    text("tags.mood.schema", "public"),
+    text("tags.mood.table", ""),
+    text("tags.mood.id_column", "id"),
+    text("tags.mood.name_column", "name"),
     text("server.bind", "127.0.0.1:8177"),
     key("server.api_key", Kind::Secret, Default::Text("")).with_short("MUSONYM_API_KEY"),
     whole("server.request_timeout_seconds", 30, 1, 3600),

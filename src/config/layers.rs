@@ -74,31 +74,26 @@ pub(super) fn file(path: &Path, problems: &mut Vec<String>) -> Result<Layer, Con
         .collect()
         .map_err(|error| ConfigError::new(format!("{origin} is not TOML: {}", syntax_problem(&error))))?;
     let mut layer = Layer::default();
-    let mut sections: Vec<(String, Value)> = sections.into_iter().collect();
-    sections.sort_by(|a, b| a.0.cmp(&b.0));
-    for (section, value) in sections {
-        let known = KEYS.iter().any(|key| key.section() == section);
-        match value.kind {
-            ValueKind::Table(table) if known => {
-                let mut entries: Vec<(String, Value)> = table.into_iter().collect();
-                entries.sort_by(|a, b| a.0.cmp(&b.0));
-                for (name, value) in entries {
-                    let path = format!("{section}.{name}");
-                    match keys::find(&path) {
-                        Some(key) => layer.add(key, value.kind, false, &origin, problems),
-                        None => problems.push(unknown_key(&origin, &path)),
-                    }
-                }
-            }
-            ValueKind::Table(_) => problems.push(unknown_section(&origin, &section)),
-            _ if known => problems.push(format!(
-                "{} ({origin}) is a section: write a line [{0}] and its settings below",
-                shown(&section)
-            )),
-            _ => problems.push(unknown_key(&origin, &section)),
+    add_table(&mut layer, "", sections, &origin, problems);
+    Ok(layer)
+}
+
+/// The entries of a section (of the file itself where it is empty), those of the sections below it included.
+fn add_table(layer: &mut Layer, section: &str, table: Map<String, Value>, origin: &str, problems: &mut Vec<String>) {
+    let mut entries: Vec<(String, Value)> = table.into_iter().collect();
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    for (name, value) in entries {
+        let path = if section.is_empty() { name } else { format!("{section}.{name}") };
+        let is_section = KEYS.iter().any(|key| key.path.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.')));
+        match (value.kind, keys::find(&path)) {
+            (ValueKind::Table(table), _) if is_section => add_table(layer, &path, table, origin, problems),
+            (kind, Some(key)) => layer.add(key, kind, false, origin, problems),
+            (ValueKind::Table(_), None) => problems.push(unknown_section(origin, &path)),
+            (_, None) if is_section => problems
+                .push(format!("{} ({origin}) is a section: write a line [{0}] and its settings below", shown(&path))),
+            (_, None) => problems.push(unknown_key(origin, &path)),
         }
     }
-    Ok(layer)
 }
 
 /// What the environment says. A variable that is set but empty counts as not set.

@@ -22,7 +22,10 @@ use secrecy::SecretString;
 
 pub use error::ConfigError;
 
-use crate::{ollama::GenerateOptions, store::Retention};
+use crate::{
+    ollama::GenerateOptions,
+    store::{Retention, postgres::PostgresOptions},
+};
 
 /// Name of the configuration file, in the working folder or in the XDG configuration folder.
 pub const FILE_NAME: &str = "musonym.toml";
@@ -57,10 +60,12 @@ pub struct Settings {
 }
 
 /// A database that this build can serve.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Database {
     /// One SQLite file.
     Sqlite(PathBuf),
+    /// A PostgreSQL server.
+    Postgres(PostgresOptions),
 }
 
 /// `[server]`.

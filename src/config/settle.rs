@@ -11,8 +11,12 @@ use super::{
     layers::shown, values::Values,
 };
 use crate::{
+    domain::TagType,
     ollama::{GenerateOptions, parse_host},
-    store::Retention,
+    store::{
+        Retention,
+        postgres::{AttachedTable, PostgresOptions, VectorIndexKind, VectorIndexOptions},
+    },
 };
 
 /// The database below the data folder.
@@ -90,10 +94,45 @@ fn database(values: &Values, data_folder: Option<&std::path::Path>) -> Result<Da
         "" => match data_folder {
             Some(folder) => Ok(Database::Sqlite(folder.join(DATABASE_FILE))),
             None => Err("is not set, and neither XDG_DATA_HOME nor HOME names a folder for data: \
-                         set MUSONYM_DATABASE_URL or --database to sqlite:PATH"
+                         set MUSONYM_DATABASE_URL or --database to sqlite:PATH or postgres://…"
                 .to_owned()),
         },
         url => database_url(url),
+    })
+    .and_then(|database| match database {
+        Database::Postgres(options) => Ok(Database::Postgres(postgres(values, options)?)),
+        Database::Sqlite(_) => Ok(database),
+    })
+}
+
+/// The settings of a PostgreSQL database beside its URL.
+fn postgres(values: &Values, options: PostgresOptions) -> Result<PostgresOptions, ConfigError> {
+    let mut attached = Vec::new();
+    for tag_type in TagType::ALL {
+        let text = |key: &str| values.optional_text(&format!("tags.{tag_type}.{key}"));
+        if let Some(table) = text("table")? {
+            attached.push(AttachedTable {
+                tag_type,
+                schema: text("schema")?.unwrap_or_else(|| "public".to_owned()),
+                table,
+                id_column: text("id_column")?.unwrap_or_else(|| "id".to_owned()),
+                name_column: text("name_column")?.unwrap_or_else(|| "name".to_owned()),
+            });
+        }
+    }
+    let kind = match values.text("database.vector_index")?.as_str() {
+        "hnsw" => VectorIndexKind::Hnsw,
+        "none" => VectorIndexKind::None,
+        _ => VectorIndexKind::IvfFlat,
+    };
+    Ok(PostgresOptions {
+        max_attempts: values.whole("jobs.max_attempts")?,
+        max_connections: values.whole("database.max_connections")?,
+        acquire_timeout: values.whole("database.acquire_timeout_ms").map(Duration::from_millis)?,
+        statement_timeout: values.whole("database.statement_timeout_ms").map(Duration::from_millis)?,
+        attached,
+        vector_index: VectorIndexOptions { kind, min_rows: values.whole("database.vector_index_min_rows")? },
+        ..options
     })
 }
 
@@ -104,12 +143,13 @@ fn database_url(url: &str) -> Result<Database, String> {
     };
     match scheme.to_ascii_lowercase().as_str() {
         "sqlite" | "sqlite3" => sqlite_path(rest).map(Database::Sqlite),
+        "postgres" | "postgresql" if rest.starts_with("//") => Ok(Database::Postgres(PostgresOptions::new(url))),
         "postgres" | "postgresql" => {
-            Err("names PostgreSQL; this build serves SQLite only as yet: use sqlite:PATH".to_owned())
+            Err("is no URL of PostgreSQL: write postgres://USER:PASSWORD@HOST:PORT/DATABASE".to_owned())
         }
         // One letter is a Windows drive.
         letter if letter.len() == 1 => Err(format!("is a URL: write sqlite:{}", shown(url))),
-        other => Err(format!("has the scheme `{}`, which is not known: use sqlite:PATH", shown(other))),
+        other => Err(format!("has the scheme `{}`, which is not known: use sqlite:PATH or postgres://…", shown(other))),
     }
 }
 

@@ -28,7 +28,8 @@ fn problem(file: &str, variables: &[(&str, &str)]) -> String {
 #[test]
 fn without_anything_set_the_database_lies_in_the_data_folder() {
     let settings = load_with("", &[], &Flags::default()).unwrap();
-    assert_eq!(settings.database, Database::Sqlite("/home/ada/.local/share/musonym/musonym.db".into()));
+    let Database::Sqlite(path) = settings.database else { panic!("no file") };
+    assert_eq!(path, Path::new("/home/ada/.local/share/musonym/musonym.db"));
     assert_eq!(settings.server.bind, "127.0.0.1:8177".parse().unwrap());
     assert!(settings.server.api_key.is_none() && settings.webhook_secrets.is_empty() && settings.file.is_none());
     assert_eq!(settings.generate.options, GenerateOptions::default());
@@ -130,17 +131,31 @@ fn empty_variables_and_those_of_kubernetes_are_no_settings() {
 #[test]
 fn database_urls_are_understood_or_explained() {
     let database = |url: &str| load_with("", &[("MUSONYM_DATABASE_URL", url)], &Flags::default()).map(|s| s.database);
-    assert_eq!(database("sqlite:a/b.db").unwrap(), Database::Sqlite("a/b.db".into()));
-    assert_eq!(database("sqlite:///srv/b.db").unwrap(), Database::Sqlite("/srv/b.db".into()));
+    let is_file =
+        |url: &str, file: &str| matches!(database(url).unwrap(), Database::Sqlite(path) if path == Path::new(file));
+    assert!(is_file("sqlite:a/b.db", "a/b.db") && is_file("sqlite:///srv/b.db", "/srv/b.db"));
+    let Database::Postgres(options) = database("postgres://u:hunter2@h/d").unwrap() else { panic!("no server") };
+    assert_eq!(options.url.expose_secret(), "postgres://u:hunter2@h/d");
+    assert!(!format!("{options:?}").contains("hunter2"));
     let refused = |url: &str| database(url).unwrap_err().to_string();
     assert!(
-        refused("postgres://u:hunter2@h/d").contains("SQLite only")
-            && !refused("postgres://u:hunter2@h/d").contains("hunter2")
+        refused("postgres:hunter2").contains("postgres://USER") && !refused("postgres:hunter2").contains("hunter2")
     );
     assert!(refused("music.db").contains("sqlite:music.db"));
     assert!(refused("sqlite::memory:").contains("needs a file"));
     assert!(refused("sqlite:").contains("names no file"));
     assert!(refused("mysql://x").contains("mysql"));
+}
+
+#[test]
+fn tables_of_an_application_are_named_below_the_tag_type() {
+    let file = "[database]\nurl = \"postgres://u@h/d\"\n[tags.genre]\nschema = \"app\"\ntable = \"genres\"\nname_column = \"label\"\n";
+    let Database::Postgres(options) = load_with(file, &[], &Flags::default()).unwrap().database else { panic!() };
+    assert_eq!(options.attached.iter().map(ToString::to_string).collect::<Vec<_>>(), ["app.genres (id, label)"]);
+    let variables = [("MUSONYM_DATABASE_URL", "postgres://u@h/d"), ("MUSONYM_TAGS__MOOD__TABLE", "moods")];
+    let Database::Postgres(options) = load_with("", &variables, &Flags::default()).unwrap().database else { panic!() };
+    assert_eq!(options.attached.iter().map(ToString::to_string).collect::<Vec<_>>(), ["public.moods (id, name)"]);
+    assert!(problem("[tags.genra]\ntable = \"x\"\n", &[]).contains("tags.genra"));
 }
 
 #[test]
@@ -170,9 +185,13 @@ fn the_example_file_has_every_key_with_its_default() {
     use config::{File, FileFormat, Source};
     let table = File::from_str(&example(), FileFormat::Toml).collect().unwrap();
     let mut found = Vec::new();
-    for (section, value) in table {
-        for (name, value) in value.into_table().unwrap() {
-            found.push((format!("{section}.{name}"), value.kind));
+    let mut tables: Vec<(String, config::Value)> = table.into_iter().collect();
+    while let Some((path, value)) = tables.pop() {
+        match value.kind {
+            config::ValueKind::Table(table) => {
+                tables.extend(table.into_iter().map(|(name, value)| (format!("{path}.{name}"), value)));
+            }
+            kind => found.push((path, kind)),
         }
     }
     found.sort_by(|a, b| a.0.cmp(&b.0));

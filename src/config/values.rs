@@ -105,14 +105,10 @@ pub(super) struct Values(pub(super) Value);
 impl Values {
     fn value(&self, path: &str) -> Result<&Value, ConfigError> {
         let missing = || ConfigError::new(format!("{path} has no value; please report this"));
-        let ValueKind::Table(sections) = &self.0.kind else {
-            return Err(missing());
-        };
-        let (section, name) = path.split_once('.').unwrap_or((path, ""));
-        match sections.get(section).map(|section| &section.kind) {
-            Some(ValueKind::Table(section)) => section.get(name).ok_or_else(missing),
+        path.split('.').try_fold(&self.0, |value, step| match &value.kind {
+            ValueKind::Table(section) => section.get(step).ok_or_else(missing),
             _ => Err(missing()),
-        }
+        })
     }
 
     fn typed<T>(

@@ -147,7 +147,8 @@ impl Searcher {
         let recalled = self.recall(&query, request, vector.as_ref()).await?;
         let calibration = self.store.calibration(vector.as_ref().map_or("", |vector| vector.space.as_str()));
         let ranked = rank(&query, &recalled, &calibration, request);
-        let results = self.results(ranked, &recalled.tags, request.explain).await?;
+        let (terms, vectors) = (recalled.terms.len(), recalled.vectors.len());
+        let results = self.results(ranked, recalled, request.explain).await?;
         metrics::histogram!("musonym_search_seconds", "part" => "embed").record(embedded.as_secs_f64());
         metrics::histogram!("musonym_search_seconds", "part" => "rank")
             .record(started.elapsed().saturating_sub(embedded).as_secs_f64());
@@ -158,8 +159,8 @@ impl Searcher {
             glossed: gloss.glossed,
             embedded_text: embedding.text,
             space: vector.as_ref().map(|vector| vector.space.clone()),
-            lexical_candidates: recalled.terms.len(),
-            vector_candidates: recalled.vectors.len(),
+            lexical_candidates: terms,
+            vector_candidates: vectors,
         });
         Ok(SearchAnswer { query: request.q.clone(), count: results.len(), degraded, results, explain })
     }
@@ -198,11 +199,23 @@ impl Searcher {
     async fn results(
         &self,
         ranked: Vec<(i64, Fused)>,
-        tags: &HashMap<i64, CandidateTag>,
+        mut recalled: Recalled,
         explain: bool,
     ) -> Result<Vec<SearchHit>, StoreError> {
-        let ids: Vec<i64> = ranked.iter().map(|(id, _)| *id).collect();
-        let mut sections = self.store.sections(&ids).await?;
+        let (mut sections, mut missing) = (HashMap::new(), Vec::new());
+        for (id, _) in &ranked {
+            match recalled.sections.remove(id) {
+                Some(json) => {
+                    let read = serde_json::from_str(&json).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+                    sections.insert(*id, read);
+                }
+                None => missing.push(*id),
+            }
+        }
+        if !missing.is_empty() {
+            sections.extend(self.store.sections(&missing).await?);
+        }
+        let tags = recalled.tags;
         let hit = |(id, fused): (i64, Fused)| {
             // Between recall and here a row may have been taken out.
             let (tag, synonyms) = (tags.get(&id)?, sections.remove(&id)?);

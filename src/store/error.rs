@@ -47,6 +47,9 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        if let Some(known) = of_postgres(&error) {
+            return known;
+        }
         // SQLite's result codes: https://www.sqlite.org/rescode.html (the low byte is the primary code).
         let code = error
             .as_database_error()
@@ -63,4 +66,37 @@ impl From<sqlx::Error> for StoreError {
             _ => Self::Database(error),
         }
     }
+}
+
+/// What an error of PostgreSQL or of the connection to it means, by its code
+/// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+fn of_postgres(error: &sqlx::Error) -> Option<StoreError> {
+    let text = error.to_string();
+    match error {
+        // The server is gone or starting: what was asked may succeed in a moment.
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed | sqlx::Error::PoolClosed => {
+            return Some(StoreError::Busy(text));
+        }
+        _ => {}
+    }
+    let error = error.as_database_error()?.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()?;
+    Some(match error.code() {
+        // Deadlock, serialization, a twin written meanwhile, lock and statement timeouts, shutdown, too many connections.
+        "40001" | "40P01" | "23505" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "53300" => {
+            StoreError::Busy(text)
+        }
+        "53100" | "53200" => StoreError::Full(text),
+        // The application's own rules for its table, in attach mode; ours cannot be broken from outside.
+        "23502" | "23503" | "23514" | "P0001" => {
+            StoreError::Conflict(format!("the database refuses it: {}", error.message()))
+        }
+        "25006" => StoreError::Unusable(format!(
+            "the database is read-only: name the primary server, or ALTER DATABASE … SET default_transaction_read_only = off; \
+             ({text})"
+        )),
+        "42501" => StoreError::Unusable(format!(
+            "the database role lacks a right: grant it, or let the role own musonym's schema (docs/OPERATIONS.md); {text}"
+        )),
+        _ => return None,
+    })
 }

@@ -1,11 +1,18 @@
 //! Persistence: narrow traits, one per area, summed into [`Store`]; each method is a whole operation with its own
 //! transaction. All SQL lives below this module, in one folder per backend.
 //!
+//! What is written is written by the statements in `sql/`, which are compiled once against each backend's types and words
+//! (`dialect.rs`): docs/adr/0006. How a backend recalls is its own.
+//!
 //! Jobs commit together with the tags and synonyms they belong to, so that nothing acknowledged is lost and nothing
 //! is done twice: see `docs/ARCHITECTURE.md`.
 
+#![expect(clippy::duplicate_mod, reason = "docs/adr/0006: the statements are compiled once for each database")]
+
 mod error;
+pub mod postgres;
 mod review;
+mod sampling;
 pub mod sqlite;
 pub(crate) mod types;
 
@@ -20,12 +27,15 @@ pub use types::{
     CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, ExportRow,
     ExportSynonyms, Finish, Generated, GenerationDone, GenerationNeed, GenerationOutcome, ImportOutcome, JobCounts,
     JobFilter, Listing, MatchedTerm, Page, Recall, Recalled, Retention, Revision, SynonymFilter, SynonymsDraft,
-    TagFilter, TagOverview, TagUpdate, TagVector, VectorHit, WebhookEvent, WebhookOutcome,
+    TagFilter, TagOverview, TagUpdate, TagVector, VectorHit, VectorIndexReport, WebhookEvent, WebhookOutcome,
 };
 
 use crate::domain::{
     Calibration, Job, JobKind, Lease, LeasedJob, Priority, SynonymRecord, Synonyms, Tag, TagName, TagRef, TagType,
 };
+
+/// Of the terms that recall returns, one in so many may be met by the query's key, and one in so many be misspelt.
+const EXACT_OR_MISSPELT_SHARE: usize = 4;
 
 /// What every store method returns.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -295,6 +305,13 @@ pub trait AdminStore: Send + Sync {
     /// Makes `space` the active embedding space, drops the vectors of the former one and enqueues the embedding of
     /// every active row. Returns how many jobs are new.
     async fn switch_embedding_space(&self, space: &str) -> Result<u64>;
+
+    /// Builds, rebuilds or drops the approximate index of the vectors where its size asks for it; what was done, if anything.
+    /// May take minutes. Backends that compare all vectors have nothing to do.
+    async fn maintain_vector_index(&self) -> Result<Option<String>>;
+
+    /// What that index is and what it is worth; `None` for a backend without one. Measures for a second or so.
+    async fn vector_index_report(&self) -> Result<Option<VectorIndexReport>>;
 
     /// Answers if the database does.
     async fn ping(&self) -> Result<()>;

@@ -394,6 +394,8 @@ pub struct Recalled {
     pub vectors: Vec<VectorHit>,
     /// The tags of all terms and vectors, by row.
     pub tags: HashMap<i64, CandidateTag>,
+    /// The sections of some of the rows, those that an answer is likely to show, as JSON.
+    pub sections: HashMap<i64, String>,
     /// For each word of the query, how many tags it stands in.
     pub word_tags: Vec<usize>,
     /// How many tags there are to be found.
@@ -435,6 +437,21 @@ pub struct VectorHit {
     pub synonym_id: i64,
     /// Cosine of query and row, -1..=1.
     pub cosine: f32,
+}
+
+/// The approximate index of the vectors.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct VectorIndexReport {
+    /// `exact`, `ivfflat` or `hnsw`.
+    pub kind: String,
+    /// Rows that have a vector.
+    pub rows: u64,
+    /// How many there were when it was built.
+    pub built_over: Option<u64>,
+    /// The share of the ten nearest that it finds, over a sample, 0..=1.
+    pub recall_at_10: Option<f64>,
+    /// What is to be done, if anything.
+    pub advice: String,
 }
 
 /// A tag with its vector.

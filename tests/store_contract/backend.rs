@@ -11,11 +11,14 @@ use musonym::{
     store::{
         ClaimOrder, EmbeddingDone, EmbeddingOutcome, Generated, GenerationDone, GenerationOutcome, Page, ReviewFilter,
         ReviewItem, Revision, Store, SynonymsDraft,
+        postgres::PostgresStore,
         sqlite::{SqliteOptions, SqliteStore},
     },
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
+
+use crate::postgres_database::Database;
 
 /// A lease that no test outlives.
 pub const LEASE: Duration = Duration::from_secs(60);
@@ -37,6 +40,9 @@ pub trait Backend: Send + Sync {
 
     /// Moves everything that retention looks at a day into the past.
     async fn age(&self);
+
+    /// Makes storing synonyms for a tag fail, as damage would.
+    async fn damage(&self, tag_name: &str);
 
     /// Whether the database's own checks pass: foreign keys, text indices against their rows.
     async fn check(&self);
@@ -91,10 +97,62 @@ impl Backend for Sqlite {
         .await;
     }
 
+    async fn damage(&self, tag_name: &str) {
+        self.execute(&format!("UPDATE genre_tag SET created_at = 9223372036854775807 WHERE name = '{tag_name}'")).await;
+    }
+
     async fn check(&self) {
         assert_eq!(self.number("SELECT COUNT(*) FROM pragma_foreign_key_check").await, 0);
         assert_eq!(self.number("SELECT COUNT(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'").await, 0);
     }
+}
+
+/// A fresh PostgreSQL database; `None` where a developer goes without.
+pub async fn postgres() -> Option<Db> {
+    let backend = Postgres { database: Database::create().await? };
+    Some(Db { store: backend.reopen().await, backend: Box::new(backend) })
+}
+
+struct Postgres {
+    database: Database,
+}
+
+#[async_trait]
+impl Backend for Postgres {
+    async fn reopen(&self) -> Arc<dyn Store> {
+        Arc::new(PostgresStore::open(self.database.options()).await.unwrap())
+    }
+
+    async fn execute(&self, sql: &str) {
+        self.database.execute(sql).await;
+    }
+
+    async fn number(&self, sql: &str) -> i64 {
+        self.database.number(sql).await
+    }
+
+    async fn age(&self) {
+        self.execute(
+            "UPDATE job SET updated_at = updated_at - interval '1 day';
+             UPDATE webhook_delivery SET received_at = received_at - interval '1 day';
+             UPDATE synonym_revision SET created_at = created_at - interval '1 day';",
+        )
+        .await;
+    }
+
+    async fn damage(&self, tag_name: &str) {
+        self.execute(&format!(
+            "CREATE FUNCTION damage() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 IF (SELECT name FROM genre_tag WHERE id = NEW.tag_id) = '{tag_name}' THEN RAISE 'damaged'; END IF;
+                 RETURN NEW;
+             END $$;
+             CREATE TRIGGER damage BEFORE INSERT ON mir_synonym FOR EACH ROW EXECUTE FUNCTION damage();"
+        ))
+        .await;
+    }
+
+    /// PostgreSQL keeps its own constraints.
+    async fn check(&self) {}
 }
 
 pub fn name(text: &str) -> TagName {
@@ -216,12 +274,12 @@ impl Db {
 
     /// Makes a term of a row doubtful, as gates do.
     pub async fn quarantine(&self, synonym_id: i64, text: &str) {
+        let mut sections = self.store.synonyms_by_ids(&[synonym_id]).await.unwrap().remove(0).synonyms;
+        sections.search_terms.retain(|term| term != text);
+        let sections = serde_json::to_string(&sections).unwrap();
         let sql = format!(
             "UPDATE synonym_term SET status = 'quarantined' WHERE synonym_id = {synonym_id} AND term = '{text}';
-             UPDATE mir_synonym SET synonyms = json_set(synonyms, '$.search_terms', (
-                 SELECT json_group_array(term) FROM (
-                     SELECT term FROM synonym_term WHERE synonym_id = {synonym_id} AND section = 'search_terms'
-                     AND status = 'active' ORDER BY position))) WHERE id = {synonym_id}"
+             UPDATE mir_synonym SET synonyms = '{sections}' WHERE id = {synonym_id}"
         );
         self.backend.execute(&sql).await;
     }

@@ -61,9 +61,9 @@ contract! {
     async fn a_batch_that_fails_half_way_stores_nothing(db) {
         db.tags(TagType::Genre, &["ska", "rap"]).await;
         let jobs = db.claim_all(JobKind::Generate).await;
-        db.backend.execute("UPDATE genre_tag SET created_at = 9223372036854775807 WHERE name = 'rap'").await;
+        db.backend.damage("rap").await;
         let done: Vec<_> = jobs.iter().map(|job| generation(job, &["one"])).collect();
-        assert!(db.store.complete_generations(&done).await.is_err(), "the second tag cannot be read");
+        assert!(db.store.complete_generations(&done).await.is_err(), "the second tag is damaged");
         assert_eq!(db.row(&genre("ska")).await, None);
         assert_eq!(db.store.job(jobs[0].job.id).await.unwrap().unwrap().state, JobState::Running);
         let outcomes = db.store.complete_generations(&done[..1]).await.unwrap();

@@ -127,7 +127,7 @@ async fn newest(db: &Db, tag: &str) -> Option<i64> {
 
 async fn check(db: &Db) {
     db.backend.check().await;
-    let double = "SELECT COUNT(*) FROM (SELECT 1 FROM mir_synonym WHERE is_active = 1 GROUP BY tag_type, tag_id \
+    let double = "SELECT COUNT(*) FROM (SELECT 1 FROM mir_synonym WHERE is_active GROUP BY tag_type, tag_id \
                   HAVING COUNT(*) > 1) x";
     assert_eq!(db.backend.number(double).await, 0);
     let names = "SELECT COUNT(*) FROM mir_synonym_named s WHERE NOT EXISTS (SELECT 1 FROM synonym_term t \
@@ -141,7 +141,7 @@ async fn check(db: &Db) {
         assert_eq!(revision.version, row.version);
         assert_eq!(revision.after.as_ref(), Some(&row.synonyms));
     }
-    let queued = "SELECT COUNT(*) FROM mir_synonym s WHERE is_active = 1 AND embedding IS NULL AND NOT EXISTS (\
+    let queued = "SELECT COUNT(*) FROM mir_synonym s WHERE is_active AND embedding IS NULL AND NOT EXISTS (\
                   SELECT 1 FROM job WHERE dedup_key = 'embed:' || s.id AND state = 'queued')";
     assert_eq!(db.backend.number(queued).await, 0, "what has no vector has a job that brings it");
 }

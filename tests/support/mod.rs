@@ -3,4 +3,5 @@
 
 pub mod binary;
 pub mod fake_ollama;
+pub mod postgres;
 pub mod server;

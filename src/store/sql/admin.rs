@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{NewJob, Priority},
-    store::{AdminStore, Result, Retention, SETTING_EMBEDDING_SPACE},
+    store::{AdminStore, Result, Retention, SETTING_EMBEDDING_SPACE, VectorIndexReport},
 };
 
 /// Entries of `vocabulary_change` that are kept: whoever is further behind reads everything anew.
@@ -70,6 +70,14 @@ impl AdminStore for SqlStore {
         }
         self.commit(transaction).await?;
         Ok(created)
+    }
+
+    async fn maintain_vector_index(&self) -> Result<Option<String>> {
+        self.maintain_index().await
+    }
+
+    async fn vector_index_report(&self) -> Result<Option<VectorIndexReport>> {
+        self.report_index().await
     }
 
     async fn ping(&self) -> Result<()> {

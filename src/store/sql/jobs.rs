@@ -427,7 +427,7 @@ async fn end(connection: &mut DbConnection, id: i64, state: JobState, error: &st
         "UPDATE job SET state = $1, last_error = $2, lease_owner = NULL, lease_until = NULL, updated_at = $3 WHERE id = $4",
     )
     .bind(state.as_str())
-    .bind(error)
+    .bind(without_nul(error))
     .bind(now())
     .bind(id)
     .execute(connection)
@@ -456,7 +456,7 @@ async fn requeue(connection: &mut DbConnection, id: i64, reason: &str, run_at: M
         "UPDATE job SET state = 'queued', last_error = $1, run_at = $2, attempts = CASE WHEN attempts > $3 THEN attempts - $3 ELSE 0 END,
              lease_owner = NULL, lease_until = NULL, updated_at = $4 WHERE id = $5",
     )
-    .bind(reason)
+    .bind(without_nul(reason))
     .bind(run_at)
     .bind(unspent)
     .bind(now())
@@ -464,6 +464,11 @@ async fn requeue(connection: &mut DbConnection, id: i64, reason: &str, run_at: M
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// What a server answered may hold a NUL, which PostgreSQL's texts cannot.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 /// The queued job that does the same work.

@@ -23,7 +23,12 @@ pub(super) fn tag_type(row: &DbRow) -> Result<TagType> {
 }
 
 pub(super) fn confidence(row: &DbRow) -> Result<Confidence> {
-    Confidence::new(row.try_get("confidence")?).map_err(|error| StoreError::Corrupt(error.to_string()))
+    confidence_in(row, "confidence")
+}
+
+/// A confidence in a column of another name.
+pub(super) fn confidence_in(row: &DbRow, column: &str) -> Result<Confidence> {
+    Confidence::new(row.try_get(column)?).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
 /// A column that holds a count.

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     domain::{Calibration, Confidence, Lang, Section},
-    store::{MatchedTerm, Result, SETTING_CALIBRATION, SETTING_EMBEDDING_SPACE, TagVector},
+    store::{MatchedTerm, Result, SETTING_CALIBRATION, SETTING_EMBEDDING_SPACE, TagVector, sampling::by_hash_of_names},
 };
 
 /// Terms, vectors, and the version they stand at.
@@ -42,10 +42,6 @@ pub(super) struct Indexed {
     /// What was measured of the spaces.
     pub(super) calibrations: HashMap<String, Calibration>,
 }
-
-/// FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>): a hash that is the same in every build.
-const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
 /// A term as the statement gives it.
 type TermRow = (Section, Option<Lang>, String, String, String, Confidence);
@@ -222,11 +218,9 @@ impl Indexed {
     /// Up to `limit` tags with their vectors in this space, ordered by a hash of their names, and how many have one.
     pub(super) fn sample_vectors(&self, space: &str, limit: usize) -> (Vec<TagVector>, usize) {
         let Some(vectors) = self.spaces.get(space) else { return (Vec::new(), 0) };
-        let hash =
-            |name: &str| name.bytes().fold(FNV_OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME));
         let mut tags: Vec<_> =
             self.terms.rows().filter_map(|id| Some((self.terms.tag(id)?, vectors.get(id)?))).collect();
-        tags.sort_by_cached_key(|(tag, _)| (hash(&tag.name), tag.name.clone(), tag.tag_type));
+        by_hash_of_names(&mut tags, |(tag, _)| (&tag.name, tag.tag_type));
         let sample = tags.iter().take(limit);
         let sample =
             sample.map(|(tag, vector)| TagVector { name: tag.name.clone(), vector: vector.to_vec() }).collect();

@@ -47,7 +47,7 @@ use tokio_util::sync::CancellationToken;
 use SqliteStore as SqlStore;
 use memory::Memory;
 
-use crate::store::{Result, StoreError};
+use crate::store::{Result, StoreError, VectorIndexReport};
 
 /// How to open the file.
 #[derive(Clone, Debug)]
@@ -122,6 +122,17 @@ impl SqliteStore {
     #[expect(clippy::unused_async, reason = "another backend asks its database")]
     async fn ids_without_vector(&self, space: &str, limit: usize) -> Result<Vec<i64>> {
         Ok(self.memory.read(|index| index.rows_without_vector(space, limit)))
+    }
+
+    /// Every vector is compared: there is no index to keep.
+    #[expect(clippy::unused_async, clippy::unnecessary_wraps, reason = "another backend asks its database")]
+    async fn maintain_index(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    #[expect(clippy::unused_async, clippy::unnecessary_wraps, reason = "another backend asks its database")]
+    async fn report_index(&self) -> Result<Option<VectorIndexReport>> {
+        Ok(None)
     }
 
     /// Where the data lives, for messages.

@@ -3,11 +3,14 @@
 //! An inverted index whose lists only grow: a row that changes leaves its former terms as dead places, and the lists
 //! are made anew once these are many. Equal hits are ordered by what they say, never by when they came in.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::{
     domain::{Lang, Section, Synonyms, TagType, parse_stems, rarity},
-    store::{CandidateTag, MatchedTerm, Recall, Recalled},
+    store::{CandidateTag, EXACT_OR_MISSPELT_SHARE, MatchedTerm, Recall, Recalled},
 };
 
 /// Dead places are swept away once they are more than this share (one in …) of all.
@@ -170,8 +173,9 @@ impl TermIndex {
         keys.iter().filter_map(name).collect()
     }
 
-    /// The terms that meet the query. Each way of meeting keeps to the limit by itself, its best first, so that a frequent
-    /// word cannot crowd out an exact key.
+    /// The terms that meet the query: by its key, by its trigrams or beginning where no name has that key, and by its words.
+    /// The first two keep to their share of the limit, words get what is left of it, each its best first: neither a frequent
+    /// word nor a frequent key crowds out the rest.
     pub(super) fn recall(&self, recall: &Recall<'_>) -> Recalled {
         let live =
             |place: Place| self.at(place).filter(|term| recall.tag_type.is_none_or(|kind| kind == term.tag.tag_type));
@@ -181,8 +185,17 @@ impl TermIndex {
         let mut by_key: Vec<(f64, Place)> = by_key.map(|place| (0.0, *place)).collect();
         by_key.dedup();
         by_key.retain(|(_, place)| live(*place).is_some());
+        let share = recall.term_limit.div_ceil(EXACT_OR_MISSPELT_SHARE);
         let misspelt = !by_key.iter().any(|(_, place)| live(*place).is_some_and(Indexed::is_name));
-        self.keep_best(by_key, recall.term_limit, &mut found);
+        self.keep_best(by_key, share, &mut found);
+
+        if let Some(key) = recall.fuzzy_key.filter(|_| misspelt) {
+            let key: Vec<char> = key.chars().collect();
+            let mut hits = self.by_trigrams(&key);
+            hits.extend(self.by_beginning(&key));
+            hits.retain(|(_, place)| live(*place).is_some());
+            self.keep_best(hits, share, &mut found);
+        }
 
         let lists: Vec<Vec<Place>> = recall.stems.iter().map(|stems| self.by_word(stems)).collect();
         let word_tags: Vec<usize> = lists.iter().map(|list| self.tags_among(list)).collect();
@@ -194,15 +207,9 @@ impl TermIndex {
             &mut found,
         );
 
-        if let Some(key) = recall.fuzzy_key.filter(|_| misspelt) {
-            let key: Vec<char> = key.chars().collect();
-            for hits in [self.by_trigrams(&key), self.by_beginning(&key)] {
-                let hits = hits.into_iter().filter(|(_, place)| live(*place).is_some()).collect();
-                self.keep_best(hits, recall.term_limit, &mut found);
-            }
-        }
-        found.sort_unstable();
-        found.dedup();
+        let mut seen = HashSet::new();
+        found.retain(|place| seen.insert(*place));
+        found.truncate(recall.term_limit);
         let terms =
             found.into_iter().filter_map(|place| self.at(place)).map(|indexed| Arc::clone(&indexed.term)).collect();
         Recalled { terms, word_tags, tag_count: self.len(), ..Recalled::default() }
@@ -276,6 +283,7 @@ impl TermIndex {
             hits.select_nth_unstable_by(limit, better);
             hits.truncate(limit);
         }
+        hits.sort_unstable_by(better);
         found.extend(hits.into_iter().map(|(_, place)| place));
     }
 }

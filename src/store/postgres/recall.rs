@@ -1,0 +1,195 @@
+//! Recall: candidates of both branches and what ranking needs of them, in one statement and one round trip.
+
+use std::sync::Arc;
+
+use sqlx::{Row, postgres::PgRow};
+
+use super::{
+    PostgresStore,
+    dialect::{dimensions, padded},
+    rows,
+};
+use crate::{
+    domain::{TagType, rarity},
+    store::{CandidateTag, EXACT_OR_MISSPELT_SHARE, MatchedTerm, Recall, Recalled, Result, VectorHit},
+};
+
+/// Terms looked at for one word of a query. A word that stands in more says little, and what holds all words of the query is
+/// looked up apart.
+const TERMS_A_WORD: usize = 2_000;
+
+/// Of so many of the nearest and of the best-matching tags the sections come along: those that an answer mostly shows.
+const LIKELY: usize = 24;
+
+/// The statement over where the vectors of a space lie. Numbers stand in it as such: behind a parameter the planner would have
+/// to guess them, and guesses that an index does not pay.
+///
+/// Parameters: 1 keys, 2 words as text search queries, 3 their weights, 4 all words as one query, 5 the key that may be
+/// misspelt, 6 the query's vector, 7 the tag type, 8 the space, 9 its dimensions.
+///
+/// A term meets the query by its key, by its trigrams where no name has that key, or by its words. The first two keep to their
+/// share of the limit, words get what is left of it, each its best first; equal hits are ordered by what they say. The result has a row for each term, and one for each tag of both branches, whose `term_key` is NULL.
+fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> String {
+    let VectorTable { from, embedding, in_space } = vectors;
+    let share = term_limit.div_ceil(EXACT_OR_MISSPELT_SHARE);
+    format!(
+        "WITH keyed AS MATERIALIZED (
+            SELECT t.id, t.synonym_id, t.section, t.stems, t.term, 0 AS way, 0::float8 AS weight
+            FROM synonym_term t JOIN mir_synonym s ON s.id = t.synonym_id AND s.is_active
+            WHERE t.term_key = ANY ($1) AND t.status = 'active' AND ($7 IS NULL OR s.tag_type = $7)
+            ORDER BY t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term LIMIT {share}
+        ), met AS (
+            SELECT id, max(weight) AS weight FROM (
+                SELECT hit.id, sum(word.weight) AS weight
+                FROM unnest($2::text[], $3::float8[]) AS word (query, weight)
+                CROSS JOIN LATERAL (
+                    SELECT id FROM synonym_term
+                    WHERE lexemes @@ word.query::tsquery AND status = 'active' LIMIT {TERMS_A_WORD}
+                ) AS hit
+                GROUP BY hit.id
+                UNION ALL
+                SELECT hit.id, (SELECT sum(weight) FROM unnest($3::float8[]) AS all_words (weight))
+                FROM (
+                    SELECT id FROM synonym_term
+                    WHERE $4 IS NOT NULL AND lexemes @@ $4::tsquery AND status = 'active' LIMIT {TERMS_A_WORD}
+                ) AS hit
+            ) AS by_word GROUP BY id
+        ), worded AS (
+            SELECT t.id, t.synonym_id, t.section, t.stems, t.term, 2 AS way, met.weight
+            FROM met JOIN synonym_term t ON t.id = met.id
+            JOIN mir_synonym s ON s.id = t.synonym_id AND s.is_active
+            WHERE $7 IS NULL OR s.tag_type = $7
+            ORDER BY met.weight DESC, t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term
+            LIMIT {term_limit}
+        ), misspelt AS (
+            SELECT t.id, t.synonym_id, t.section, t.stems, t.term, 1 AS way,
+                similarity(t.term_key, $5)::float8 AS weight
+            FROM synonym_term t JOIN mir_synonym s ON s.id = t.synonym_id AND s.is_active
+            WHERE $5 IS NOT NULL AND t.term_key % $5 AND t.status = 'active' AND ($7 IS NULL OR s.tag_type = $7)
+                AND NOT EXISTS (SELECT 1 FROM keyed WHERE section IN ('name', 'search_terms', 'translations'))
+            ORDER BY weight DESC, t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term
+            LIMIT {share}
+        ), found AS MATERIALIZED (
+            SELECT id, synonym_id, row_number() OVER () AS place FROM (
+                SELECT id, min(synonym_id) AS synonym_id FROM (
+                    SELECT * FROM keyed UNION ALL SELECT * FROM worded UNION ALL SELECT * FROM misspelt
+                ) AS every
+                GROUP BY id
+                ORDER BY min(way), max(weight) DESC, min(section) <> 'name', min(section) = 'related_tags',
+                    octet_length(min(stems)), min(term)
+                LIMIT {term_limit}
+            ) AS best
+        ), nearest AS MATERIALIZED (
+            SELECT id, row_number() OVER () AS place FROM (
+                SELECT s.id FROM {from}
+                WHERE $6::real[] IS NOT NULL AND s.is_active AND {in_space} AND ($7 IS NULL OR s.tag_type = $7)
+                ORDER BY {embedding} <=> $6::real[]::vector LIMIT {vector_limit}
+            ) AS near
+        ), candidate AS (
+            SELECT id, min(place) AS place FROM (
+                SELECT synonym_id AS id, place FROM found UNION ALL SELECT id, place FROM nearest
+            ) AS either
+            GROUP BY id
+        )
+        SELECT t.synonym_id AS id, t.section AS kind, t.lang, t.term AS text, t.term_key, t.stems, t.confidence AS number,
+            NULL AS synonyms
+        FROM found JOIN synonym_term t ON t.id = found.id
+        UNION ALL
+        SELECT s.id, s.tag_type, NULL, COALESCE(g.name, m.name), NULL, NULL,
+            CASE WHEN {in_space} THEN 1 - ({embedding} <=> $6::real[]::vector) END,
+            CASE WHEN candidate.place <= {LIKELY} THEN s.synonyms::text END
+        FROM {from} JOIN candidate ON candidate.id = s.id
+        LEFT JOIN genre_tag g ON g.id = s.genre_tag_id LEFT JOIN mood_tag m ON m.id = s.mood_tag_id"
+    )
+}
+
+/// Where the vectors of a space lie.
+struct VectorTable {
+    from: &'static str,
+    embedding: &'static str,
+    in_space: &'static str,
+}
+
+/// Those of the active space.
+const ACTIVE: VectorTable = VectorTable {
+    from: "mir_synonym s",
+    embedding: "s.embedding",
+    in_space: "s.embedding_space = $8 AND s.embedding_dimensions = $9",
+};
+
+/// Those of another space.
+const OTHER: VectorTable = VectorTable {
+    from: "mir_synonym s LEFT JOIN synonym_embedding e ON e.synonym_id = s.id AND e.space = $8",
+    embedding: "e.embedding",
+    in_space: "e.dimensions = $9",
+};
+
+impl PostgresStore {
+    /// See [`crate::store::SearchStore::recall`].
+    pub(super) async fn recall_candidates(&self, recall: &Recall<'_>) -> Result<Recalled> {
+        let (word_tags, tag_count, is_active) = self.vocabulary.read(|held| {
+            let word_tags: Vec<usize> = recall.stems.iter().map(|stems| held.tags_with(stems)).collect();
+            let space = recall.vector.map(|(space, _)| space);
+            (word_tags, held.tag_count(), space.is_none() || held.active_space.as_deref() == space)
+        });
+        // No stored text has a NUL, and no statement can.
+        let keys: Vec<&String> = recall.keys.iter().filter(|key| !key.contains('\0')).collect();
+        let fuzzy_key = recall.fuzzy_key.filter(|key| !key.contains('\0'));
+        let words: Vec<String> = recall.stems.iter().map(|stems| any_of(stems)).collect();
+        let weights: Vec<f64> = word_tags.iter().map(|tags| rarity(*tags, tag_count)).collect();
+        let all_words = (words.len() > 1).then(|| {
+            words.iter().filter(|word| !word.is_empty()).map(|word| format!("({word})")).collect::<Vec<_>>().join(" & ")
+        });
+        let vectors = if is_active { ACTIVE } else { OTHER };
+        let rows = sqlx::query(sqlx::AssertSqlSafe(recall_sql(&vectors, recall.term_limit, recall.vector_limit)))
+            .bind(&keys)
+            .bind(&words)
+            .bind(&weights)
+            .bind(&all_words)
+            .bind(fuzzy_key)
+            .bind(recall.vector.map(|(_, vector)| padded(vector)).transpose()?)
+            .bind(recall.tag_type.map(TagType::as_str))
+            .bind(recall.vector.map(|(space, _)| space))
+            .bind(recall.vector.map(|(_, vector)| dimensions(vector)))
+            .fetch_all(&self.readers)
+            .await?;
+        let mut recalled = Recalled { word_tags, tag_count, ..Recalled::default() };
+        rows.iter().try_for_each(|row| take_in(&mut recalled, row))?;
+        let name = |hit: &VectorHit| recalled.tags.get(&hit.synonym_id).map(|tag| &tag.name);
+        recalled.vectors.sort_unstable_by(|a, b| b.cosine.total_cmp(&a.cosine).then_with(|| name(a).cmp(&name(b))));
+        Ok(recalled)
+    }
+}
+
+/// A word as a text search query: any of its stems.
+fn any_of(stems: &[String]) -> String {
+    let quoted = |stem: &String| format!("'{}'", stem.replace('\\', "\\\\").replace('\'', "''").replace('\0', " "));
+    stems.iter().filter(|stem| !stem.is_empty()).map(quoted).collect::<Vec<_>>().join(" | ")
+}
+
+/// A row of the statement: a term, or a tag.
+fn take_in(recalled: &mut Recalled, row: &PgRow) -> Result<()> {
+    let id: i64 = row.try_get("id")?;
+    if let Some(key) = row.try_get::<Option<String>, _>("term_key")? {
+        recalled.terms.push(Arc::new(MatchedTerm {
+            synonym_id: id,
+            section: rows::word(row, "kind")?,
+            lang: rows::optional_word(row, "lang")?,
+            term: row.try_get("text")?,
+            key,
+            stems: row.try_get("stems")?,
+            confidence: rows::confidence_in(row, "number")?,
+        }));
+        return Ok(());
+    }
+    let name: &str = row.try_get("text")?;
+    recalled.tags.insert(id, CandidateTag { tag_type: rows::word(row, "kind")?, name: name.into() });
+    if let Some(cosine) = row.try_get::<Option<f64>, _>("number")? {
+        #[expect(clippy::cast_possible_truncation, reason = "a cosine, made of f32")]
+        recalled.vectors.push(VectorHit { synonym_id: id, cosine: cosine as f32 });
+    }
+    if let Some(sections) = row.try_get::<Option<String>, _>("synonyms")? {
+        recalled.sections.insert(id, sections);
+    }
+    Ok(())
+}

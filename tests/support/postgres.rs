@@ -1,0 +1,96 @@
+//! A PostgreSQL database for one test, on the server that `scripts/services` starts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use musonym::store::postgres::PostgresOptions;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+/// Names the server; its role may create databases.
+pub const SERVER: &str = "MUSONYM_TEST_POSTGRES_URL";
+
+/// Set by a developer who runs the SQLite part alone. CI does not set it.
+const WITHOUT: &str = "MUSONYM_TEST_WITHOUT_SERVERS";
+
+/// The server's URL; `None`, loudly, where a developer goes without.
+///
+/// # Panics
+/// Where neither is set: a test that cannot run must not pass.
+pub fn server() -> Option<String> {
+    if std::env::var_os(WITHOUT).is_some() {
+        eprintln!("NOT RUN: no PostgreSQL ({WITHOUT} is set)");
+        return None;
+    }
+    let url = std::env::var(SERVER).unwrap_or_else(|_| {
+        panic!(
+            "{SERVER} is not set: `scripts/services run cargo test …` starts PostgreSQL and Redis, and {WITHOUT}=1 runs the SQLite \
+             part alone"
+        )
+    });
+    Some(url)
+}
+
+/// A database of its own, dropped with its value.
+pub struct Database {
+    pub url: String,
+    name: String,
+    server: String,
+}
+
+impl Database {
+    /// An empty database.
+    pub async fn create() -> Option<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let server = server()?;
+        let name = format!("test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut connection = PgConnection::connect(&server).await.unwrap();
+        let create = format!("CREATE DATABASE {name} TEMPLATE template0 STRATEGY wal_log");
+        sqlx::query(AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        let (before, _) = server.rsplit_once('/').unwrap();
+        Some(Self { url: format!("{before}/{name}"), name, server })
+    }
+
+    /// How tests open it: few connections, for many tests share a server.
+    pub fn options(&self) -> PostgresOptions {
+        PostgresOptions { max_attempts: 3, max_connections: 4, ..PostgresOptions::new(self.url.clone()) }
+    }
+
+    /// A plain connection.
+    pub async fn connect(&self) -> PgConnection {
+        PgConnection::connect(&self.url).await.unwrap()
+    }
+
+    /// Runs plain SQL.
+    pub async fn execute(&self, sql: &str) {
+        let mut connection = self.connect().await;
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// One number by plain SQL.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let mut connection = self.connect().await;
+        let number = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        number
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // The test's runtime may be ending: another one, on another thread, drops the database.
+        let (server, name) = (self.server.clone(), self.name.clone());
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let mut connection = PgConnection::connect(&server).await?;
+                sqlx::query(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")))
+                    .execute(&mut connection)
+                    .await
+            })
+        });
+        if let Ok(Err(error)) = dropped.join() {
+            eprintln!("a test database was not dropped: {error}");
+        }
+    }
+}
