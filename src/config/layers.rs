@@ -22,6 +22,9 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// Variables that other programs read too: ours win over them in silence.
 const SHARED_VARIABLES: [(&str, &str); 2] = [("OLLAMA_HOST", "ollama.host"), ("RUST_LOG", "log.level")];
 
+/// What the tests are told, and hand on to the programs they start.
+const TESTS_PREFIX: &str = "MUSONYM_TEST_";
+
 /// Names the command line reads by itself.
 const OWN_VARIABLES: [&str; 1] = ["MUSONYM_CONFIG"];
 
@@ -106,7 +109,8 @@ pub(super) fn environment(environment: &Environment, problems: &mut Vec<String>)
             continue;
         };
         let Some((key, from_file)) = variable(name) else {
-            if name.starts_with(PREFIX) && !OWN_VARIABLES.contains(&name) && !is_from_kubernetes(name, value.to_str()) {
+            let of_others = name.starts_with(TESTS_PREFIX) || is_from_kubernetes(name, value.to_str());
+            if name.starts_with(PREFIX) && !OWN_VARIABLES.contains(&name) && !of_others {
                 problems.push(unknown_variable(name));
             }
             continue;

@@ -1,4 +1,4 @@
-//! A real server over a real SQLite file in a folder of its own, and what a test says to it.
+//! A real server over a real database of its own, and what a test says to it.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -14,13 +14,17 @@ use musonym::{
     search::{SearchSettings, Searcher},
     store::{
         Store,
+        postgres::PostgresStore,
         sqlite::{SqliteOptions, SqliteStore},
     },
 };
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::Value;
+use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tokio_util::sync::CancellationToken;
+
+use super::postgres::Database;
 
 /// How to start a server; the default is open, without webhooks, with the limits that users have.
 #[derive(Default)]
@@ -43,13 +47,63 @@ pub struct TestServer {
     pub client: reqwest::Client,
     /// The store behind it.
     pub store: Arc<dyn Store>,
-    /// The file behind the store.
-    pub database: std::path::PathBuf,
+    /// The database behind the store.
+    pub database: TestDatabase,
     /// Its channel of events.
     pub events: Events,
     stop: CancellationToken,
     served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
-    _folder: tempfile::TempDir,
+}
+
+/// The backend of this run: `sqlite`, which is the default, or `postgres`.
+const BACKEND: &str = "MUSONYM_TEST_BACKEND";
+
+/// A database of its own, of the backend that this run is for.
+pub enum TestDatabase {
+    /// A file, gone with its folder.
+    Sqlite(tempfile::TempDir),
+    /// A database on the test server.
+    Postgres(Database),
+}
+
+impl TestDatabase {
+    async fn create() -> Self {
+        match std::env::var(BACKEND).as_deref() {
+            Ok("postgres") => {
+                Self::Postgres(Database::create().await.expect("MUSONYM_TEST_BACKEND asks for PostgreSQL"))
+            }
+            Ok("sqlite") | Err(_) => Self::Sqlite(tempfile::tempdir().unwrap()),
+            Ok(other) => panic!("{BACKEND} is sqlite or postgres, not {other}"),
+        }
+    }
+
+    async fn open(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Sqlite(folder) => {
+                let options = SqliteOptions { max_attempts: 3, ..SqliteOptions::new(folder.path().join("musonym.db")) };
+                Arc::new(SqliteStore::open(options).await.unwrap())
+            }
+            Self::Postgres(database) => Arc::new(PostgresStore::open(database.options()).await.unwrap()),
+        }
+    }
+
+    /// Keeps everybody from writing, as a long transaction of another program does, while the returned value lives.
+    pub async fn hold_write_lock(&self) -> Box<dyn std::any::Any> {
+        match self {
+            Self::Sqlite(folder) => {
+                let file = SqliteConnectOptions::new().filename(folder.path().join("musonym.db"));
+                let mut connection = file.connect().await.unwrap();
+                sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
+                Box::new(connection)
+            }
+            Self::Postgres(database) => {
+                let mut connection = database.connect().await;
+                sqlx::query("BEGIN").execute(&mut connection).await.unwrap();
+                sqlx::query("SELECT lock_vocabulary()").execute(&mut connection).await.unwrap();
+                Box::new(connection)
+            }
+        }
+    }
 }
 
 struct FixedStatus(Vec<Component>);
@@ -88,10 +142,8 @@ impl TestServer {
         let _ = rustls::crypto::ring::default_provider().install_default();
         // Shows why a test got a 500.
         let _ = tracing_subscriber::fmt().with_test_writer().with_max_level(tracing::Level::WARN).try_init();
-        let folder = tempfile::tempdir().unwrap();
-        let database = folder.path().join("musonym.db");
-        let store = SqliteStore::open(SqliteOptions { max_attempts: 3, ..SqliteOptions::new(&database) });
-        let store: Arc<dyn Store> = Arc::new(store.await.unwrap());
+        let database = TestDatabase::create().await;
+        let store = database.open().await;
         let embedder = Arc::new(EmbedService::new(store.clone(), Embedders::default()));
         let settings = SearchSettings {
             embed_deadline: Duration::from_secs(1),
@@ -121,7 +173,7 @@ impl TestServer {
         let router = musonym::http::router(state, options.limits);
         let served = tokio::spawn(musonym::http::serve(listener, router, stop.clone().cancelled_owned()));
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { url, client, store, database, events, stop, served: Some(served), _folder: folder }
+        Self { url, client, store, database, events, stop, served: Some(served) }
     }
 
     /// Begins a request.

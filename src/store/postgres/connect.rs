@@ -20,6 +20,9 @@ const OLDEST_PGVECTOR: [u32; 2] = [0, 8];
 /// An idle connection is given back to the server after this long, one in use after its statement.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// How long a statement waits for another writer before the database is busy.
+const LOCK_TIMEOUT_MS: u32 = 5_000;
+
 /// Keys this alike by their trigrams are worth a look: two errors in eight letters leave a fifth of them.
 const TRIGRAM_SIMILARITY: &str = "0.2";
 
@@ -77,7 +80,7 @@ fn pool(options: &PostgresOptions, connect: PgConnectOptions, index_settings: &A
                 use sqlx::Executor as _;
                 // JIT compiles for longer than a search takes.
                 let settings = format!(
-                    "SET jit = off; SET statement_timeout = {timeout}; SET client_min_messages = warning;
+                    "SET jit = off; SET statement_timeout = {timeout}; SET lock_timeout = {LOCK_TIMEOUT_MS}; SET client_min_messages = warning;
                      SET pg_trgm.similarity_threshold = {TRIGRAM_SIMILARITY}; {index}"
                 );
                 connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(settings))).await?;

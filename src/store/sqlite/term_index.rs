@@ -191,10 +191,10 @@ impl TermIndex {
 
         if let Some(key) = recall.fuzzy_key.filter(|_| misspelt) {
             let key: Vec<char> = key.chars().collect();
-            let mut hits = self.by_trigrams(&key);
-            hits.extend(self.by_beginning(&key));
-            hits.retain(|(_, place)| live(*place).is_some());
-            self.keep_best(hits, share, &mut found);
+            for mut hits in [self.by_trigrams(&key), self.by_beginning(&key)] {
+                hits.retain(|(_, place)| live(*place).is_some());
+                self.keep_best(hits, share, &mut found);
+            }
         }
 
         let lists: Vec<Vec<Place>> = recall.stems.iter().map(|stems| self.by_word(stems)).collect();
