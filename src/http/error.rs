@@ -260,10 +260,11 @@ impl From<&StoreError> for ApiError {
                 Self::new(Code::VersionMismatch, format!("{} Read it again and repeat the change.", sentence(error)))
             }
             StoreError::BadCursor => Self::new(Code::InvalidCursor, sentence(error)),
-            StoreError::Busy(_) => {
-                Self::new(Code::StorageBusy, "Another process holds the database; try again in a moment.")
-                    .logged(error.to_string())
-            }
+            StoreError::Busy(_) => Self::new(
+                Code::StorageBusy,
+                "The database is busy or cannot be reached just now; try again in a moment.",
+            )
+            .logged(error.to_string()),
             StoreError::Full(_) => {
                 Self::new(Code::StorageFull, "Nothing was written; the operator must make room, then try again.")
                     .logged(error.to_string())

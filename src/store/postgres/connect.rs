@@ -23,6 +23,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long a statement waits for another writer before the database is busy.
 const LOCK_TIMEOUT_MS: u32 = 5_000;
 
+/// Held while extensions are looked for and created: `musonymE` as a number.
+const EXTENSIONS_LOCK: i64 = 7_887_337_244_841_307_461;
+
 /// Keys this alike by their trigrams are worth a look: two errors in eight letters leave a fifth of them.
 const TRIGRAM_SIMILARITY: &str = "0.2";
 
@@ -159,15 +162,17 @@ async fn check_server(pool: &PgPool) -> Result<()> {
     Ok(())
 }
 
-/// pgvector and pg_trgm, created where the role may.
+/// pgvector and pg_trgm, created where the role may, by one process at a time.
 async fn require_extensions(pool: &PgPool) -> Result<()> {
+    let mut transaction = pool.begin().await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(EXTENSIONS_LOCK).execute(&mut *transaction).await?;
     for (extension, package) in [("vector", "pgvector"), ("pg_trgm", "pg_trgm (PostgreSQL's contrib modules)")] {
         let (available, installed): (Option<String>, Option<String>) = sqlx::query_as(
             "SELECT (SELECT default_version FROM pg_available_extensions WHERE name = $1),
                     (SELECT extversion FROM pg_extension WHERE extname = $1)",
         )
         .bind(extension)
-        .fetch_one(pool)
+        .fetch_one(&mut *transaction)
         .await?;
         let version = match (installed, available) {
             (Some(version), _) => version,
@@ -179,7 +184,7 @@ async fn require_extensions(pool: &PgPool) -> Result<()> {
             }
             (None, Some(version)) => {
                 let create = format!("CREATE EXTENSION IF NOT EXISTS {extension}");
-                sqlx::query(sqlx::AssertSqlSafe(create.clone())).execute(pool).await.map_err(|error| {
+                sqlx::query(sqlx::AssertSqlSafe(create.clone())).execute(&mut *transaction).await.map_err(|error| {
                     StoreError::Unusable(format!(
                         "the extension {extension} is missing, and this role may not create it ({error}): run as a \
                          superuser in this database\n{create};"
@@ -196,7 +201,7 @@ async fn require_extensions(pool: &PgPool) -> Result<()> {
             )));
         }
     }
-    Ok(())
+    Ok(transaction.commit().await?)
 }
 
 /// Brings the schema up to date. One process does it under an advisory lock of the migrator, others wait.
