@@ -10,6 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use musonym::{
+    cache::{Cache, CacheSettings},
     domain::{Priority, key, stem_groups},
     embed::{EmbedError, EmbedService, Embedder, Embedders},
     generate::{LexiconGenerator, lexicon_tags},
@@ -91,12 +92,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     runner.drain(CancellationToken::new()).await;
     println!("{:<34} {:>6} tags       {:>10.3} s", "generate and embed", tags.len(), started.elapsed().as_secs_f64());
 
-    let settings = SearchSettings {
-        embed_deadline: Duration::from_secs(1),
-        cache_ttl: Duration::from_secs(3600),
-        cache_bytes: 64 << 20,
-    };
-    let searcher = Searcher::new(Arc::clone(&store), embedder, settings);
+    let settings = SearchSettings { embed_deadline: Duration::from_secs(1) };
+    let cache = Cache::in_memory(CacheSettings { ttl: Duration::from_secs(3600), max_bytes: 64 << 20 });
+    let searcher = Searcher::new(Arc::clone(&store), embedder, Arc::new(cache), settings);
     // Queries of every kind: the names, half of them with one letter doubled, and pairs of words out of two names.
     let mut queries: Vec<String> = Vec::new();
     for (place, (_, name)) in tags.iter().enumerate() {

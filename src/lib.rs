@@ -7,6 +7,7 @@
 //! `docs/ARCHITECTURE.md` walks one tag and one query through them.
 
 pub mod app;
+pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod domain;

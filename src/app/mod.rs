@@ -9,14 +9,15 @@ mod upkeep;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use crate::{
-    config::{Database, Settings},
+    cache::{Cache, Shared},
+    config::{ConfigError, Database, Settings},
     embed::EmbedService,
     generate::Generator,
     jobs::{Events, Runner, RunnerSettings},
     ollama::OllamaClient,
     search::{SearchSettings, Searcher},
     store::{
-        Store,
+        SETTING_INSTALLATION, Store,
         postgres::PostgresStore,
         sqlite::{SqliteOptions, SqliteStore},
     },
@@ -37,6 +38,10 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// The embedder of this database.
     pub embedder: Arc<EmbedService>,
+    /// Answers that are kept.
+    pub cache: Arc<Cache>,
+    /// What of it nodes share. Nothing is sent before somebody connects it: commands that end at once do without.
+    pub shared: Shared,
     /// The client of Ollama; nothing is sent unless something asks for it.
     pub ollama: OllamaClient,
     /// What happens within this process.
@@ -51,18 +56,18 @@ impl App {
     pub async fn open(settings: Settings) -> Result<Self, AppError> {
         let store = open_store(&settings).await?;
         let ollama = ollama_client(&settings)?;
-        let embedder = Arc::new(EmbedService::new(Arc::clone(&store), providers::embedders(&settings, &ollama)));
-        Ok(Self { settings, store, embedder, ollama, events: Events::default() })
+        let shared = shared_cache(&settings, &*store).await?;
+        let cache = Arc::new(Cache::new(settings.cache.kept, shared.clone()));
+        let embedder = EmbedService::new(Arc::clone(&store), providers::embedders(&settings, &ollama));
+        let embedder = Arc::new(embedder.sharing(shared.clone()));
+        Ok(Self { settings, store, embedder, cache, shared, ollama, events: Events::default() })
     }
 
     /// Answers searches over this database.
     pub fn searcher(&self) -> Arc<Searcher> {
-        let settings = SearchSettings {
-            embed_deadline: self.settings.embed.query_deadline,
-            cache_ttl: self.settings.cache.ttl,
-            cache_bytes: self.settings.cache.max_bytes,
-        };
-        Arc::new(Searcher::new(Arc::clone(&self.store), Arc::clone(&self.embedder), settings))
+        let settings = SearchSettings { embed_deadline: self.settings.embed.query_deadline };
+        let (store, embedder, cache) = (&self.store, &self.embedder, &self.cache);
+        Arc::new(Searcher::new(Arc::clone(store), Arc::clone(embedder), Arc::clone(cache), settings))
     }
 
     /// The generator of this start, and why it is this one.
@@ -108,6 +113,13 @@ pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, AppError>
         }
         Database::Postgres(options) => Ok(Arc::new(PostgresStore::open(options.clone()).await?)),
     }
+}
+
+/// The configured second level of the cache, with this database's entries apart from those of others.
+async fn shared_cache(settings: &Settings, store: &dyn Store) -> Result<Shared, AppError> {
+    let Some(shared) = &settings.cache.shared else { return Ok(Shared::none()) };
+    let installation = store.setting_or_insert(SETTING_INSTALLATION, &format!("{:016x}", fastrand::u64(..))).await?;
+    Ok(Shared::redis(shared, &installation).map_err(|problem| ConfigError::new(format!("cache.url {problem}")))?)
 }
 
 /// Creates a folder for data, readable by its owner alone, with those above it.

@@ -154,10 +154,12 @@ pub async fn serve(
     let exporter = http::prometheus_builder().map_err(|error| AppError::Start(format!("no metrics: {error}")))?;
     let metrics = telemetry::init_metrics(exporter)?;
     let settings = &app.settings;
+    app.shared.connect().await;
     let generator_model = chosen.uses_ollama.then(|| (app.ollama.clone(), settings.generate.model.clone()));
     let status = Status::new(
         Arc::clone(&app.store),
         Arc::clone(&app.embedder),
+        app.shared.clone(),
         Arc::clone(&chosen.generator),
         generator_model,
         options.worker,
@@ -165,6 +167,7 @@ pub async fn serve(
     let state = AppState {
         store: Arc::clone(&app.store),
         searcher: app.searcher(),
+        cache: Arc::clone(&app.cache),
         embedder: Arc::clone(&app.embedder),
         events: app.events.clone(),
         auth: server.auth,

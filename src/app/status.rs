@@ -7,6 +7,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::providers::{LOOK_TIMEOUT, model_problem};
 use crate::{
+    cache::Shared,
     embed::EmbedService,
     generate::Generator,
     http::{Component, ComponentState, StatusSource},
@@ -24,6 +25,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Status {
     store: Arc<dyn Store>,
     embedder: Arc<EmbedService>,
+    shared: Shared,
     generator: Arc<dyn Generator>,
     /// The client and model to look at, where the generator needs them.
     generator_model: Option<(OllamaClient, String)>,
@@ -37,17 +39,18 @@ impl Status {
     pub fn new(
         store: Arc<dyn Store>,
         embedder: Arc<EmbedService>,
+        shared: Shared,
         generator: Arc<dyn Generator>,
         generator_model: Option<(OllamaClient, String)>,
         has_worker: bool,
     ) -> Self {
-        Self { store, embedder, generator, generator_model, has_worker, last: Mutex::new(None) }
+        Self { store, embedder, shared, generator, generator_model, has_worker, last: Mutex::new(None) }
     }
 
     async fn look(&self) -> Vec<Component> {
         let (database, generator, embedder, queue) =
             tokio::join!(self.database(), self.generator(), self.embedder(), self.queue());
-        vec![database, generator, embedder, queue]
+        vec![database, generator, embedder, queue, self.cache()]
     }
 
     async fn database(&self) -> Component {
@@ -90,6 +93,17 @@ impl Status {
                 component("queue", false, detail, None)
             }
             Err(error) => component("queue", false, "job counts".to_owned(), Some(error.to_string())),
+        }
+    }
+
+    /// Memory keeps answers in any case, so a Redis that fails leaves the cache working in part.
+    fn cache(&self) -> Component {
+        let describe =
+            self.shared.describe().map_or_else(|| "memory".to_owned(), |redis| format!("memory and {redis}"));
+        let cache = component("cache", false, describe, self.shared.problem());
+        match cache.state {
+            ComponentState::Waiting => Component { state: ComponentState::Degraded, ..cache },
+            _ => cache,
         }
     }
 }

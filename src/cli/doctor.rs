@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     app::{App, ollama_client},
+    cache::Shared,
     config::{Database, EmbedProvider, GenerateProvider, Settings},
     ollama::{OllamaClient, OllamaError},
     store::VectorIndexReport,
@@ -75,6 +76,7 @@ pub(super) async fn run(args: DoctorArgs, settings: Settings) -> Result<(), CliE
     }
     let mut checks = vec![config(&settings)];
     checks.extend(models(&ollama, &settings).await);
+    checks.push(cache(&settings).await);
     checks.extend(database(settings).await);
     let mut output = Output::new();
     for check in &checks {
@@ -149,6 +151,25 @@ async fn models(ollama: &OllamaClient, settings: &Settings) -> Vec<Check> {
         });
     }
     checks
+}
+
+/// The cache: nothing goes without it.
+async fn cache(settings: &Settings) -> Check {
+    let Some(shared) = &settings.cache.shared else { return Check::ok("cache", "memory") };
+    let shared = match Shared::redis(shared, "doctor") {
+        Ok(shared) => shared,
+        Err(problem) => return Check::not_ok("cache", false, format!("cache.url {problem}"), None),
+    };
+    let name = shared.describe().unwrap_or_default();
+    match shared.check().await {
+        Ok(()) => Check::ok("cache", format!("memory and {name}")),
+        Err(problem) => {
+            let mend =
+                "redis-cli -u URL ping tells more; then mend Redis, or MUSONYM_CACHE_URL (with the password in it)";
+            let detail = format!("{name}: {problem}; answers are kept in memory alone");
+            Check::not_ok("cache", false, detail, Some(mend.to_owned()))
+        }
+    }
 }
 
 /// The database, and what would serve it now. A database that is not there yet is not made by looking.

@@ -121,9 +121,11 @@ pub(super) static KEYS: &[Key] = &[
     whole("embed.batch", 32, 1, 256),
     whole("embed.timeout_seconds", 30, 1, 3600),
     whole("embed.keep_alive_seconds", 900, -1, 7 * DAY),
-    text("cache.url", "memory").with_short("MUSONYM_CACHE_URL"),
+    // A secret because a URL may hold a password.
+    key("cache.url", Kind::Secret, Default::Text("memory")).with_short("MUSONYM_CACHE_URL"),
     whole("cache.ttl_seconds", DAY, 1, 30 * DAY),
     whole("cache.max_bytes", 32 * MIB, 64 * 1024, 16 * 1024 * MIB),
+    whole("cache.redis_budget_ms", 50, 1, 10_000),
     whole("jobs.max_attempts", 5, 1, 100),
     whole("jobs.retry_base_ms", 2000, 1, 3_600_000),
     whole("jobs.lease_seconds", 60, 1, 3600),

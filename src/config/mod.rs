@@ -23,6 +23,7 @@ use secrecy::SecretString;
 pub use error::ConfigError;
 
 use crate::{
+    cache::SharedSettings,
     ollama::GenerateOptions,
     store::{Retention, postgres::PostgresOptions},
 };
@@ -49,7 +50,7 @@ pub struct Settings {
     pub generate: GenerateSettings,
     /// What embeds them.
     pub embed: EmbedSettings,
-    /// Kept search answers.
+    /// Kept answers.
     pub cache: CacheSettings,
     /// Background work.
     pub jobs: JobSettings,
@@ -145,13 +146,13 @@ pub struct EmbedSettings {
     pub keep_alive: i64,
 }
 
-/// `[cache]`; in memory.
-#[derive(Clone, Copy, Debug)]
+/// `[cache]`.
+#[derive(Clone, Debug)]
 pub struct CacheSettings {
-    /// How long an answer is kept.
-    pub ttl: Duration,
-    /// Most bytes of all answers.
-    pub max_bytes: u64,
+    /// How answers are kept.
+    pub kept: crate::cache::CacheSettings,
+    /// The Redis that nodes share; `None` for memory alone.
+    pub shared: Option<SharedSettings>,
 }
 
 /// `[jobs]`.

@@ -11,6 +11,7 @@ use super::{
     layers::shown, values::Values,
 };
 use crate::{
+    cache::{self, SharedSettings},
     domain::TagType,
     ollama::{GenerateOptions, parse_host},
     store::{
@@ -228,17 +229,20 @@ fn generate(values: &Values) -> Result<GenerateSettings, ConfigError> {
 }
 
 fn cache(values: &Values) -> Result<CacheSettings, ConfigError> {
-    checked(values, "cache.url", |url| match url.trim() {
-        "memory" => Ok(()),
-        url if url.starts_with("redis") => {
-            Err("names Redis; this build keeps its cache in memory only as yet: write memory".to_owned())
-        }
-        other => Err(format!("is `memory`, not \"{}\"", shown(other))),
+    let url = checked(values, "cache.url", |url| match url.trim() {
+        "memory" => Ok(None),
+        url if url.starts_with("redis") => match SharedSettings::check_url(url) {
+            Ok(()) => Ok(Some(SecretString::from(url))),
+            Err(problem) => Err(problem),
+        },
+        _ => Err("is memory, or a URL that begins with redis:// or rediss://".to_owned()),
     })?;
-    Ok(CacheSettings {
+    let budget = values.whole("cache.redis_budget_ms").map(Duration::from_millis)?;
+    let kept = cache::CacheSettings {
         ttl: values.whole("cache.ttl_seconds").map(Duration::from_secs)?,
         max_bytes: values.whole("cache.max_bytes")?,
-    })
+    };
+    Ok(CacheSettings { kept, shared: url.map(|url| SharedSettings { url, budget }) })
 }
 
 fn log(values: &Values) -> Result<LogSettings, ConfigError> {

@@ -15,6 +15,7 @@ use moka::future::Cache;
 
 use super::{EmbedError, Embedder, document_text};
 use crate::{
+    cache::Shared,
     domain::Calibration,
     store::{SETTING_EMBEDDING_SPACE, Store, StoreError, TagVector},
 };
@@ -83,6 +84,8 @@ pub struct EmbedService {
     store: Arc<dyn Store>,
     embedders: Embedders,
     queries: Cache<(String, String), Arc<[f32]>>,
+    /// Query vectors of all nodes.
+    shared: Shared,
     /// Until when (Unix ms) queries do not try an embedder that was out of service, and the error they get instead.
     paused_until: AtomicI64,
     last_outage: std::sync::Mutex<Option<EmbedError>>,
@@ -95,9 +98,16 @@ impl EmbedService {
             store,
             embedders,
             queries: Cache::new(QUERY_VECTORS),
+            shared: Shared::none(),
             paused_until: AtomicI64::new(0),
             last_outage: std::sync::Mutex::new(None),
         }
+    }
+
+    /// Shares query vectors with other nodes.
+    #[must_use]
+    pub fn sharing(self, shared: Shared) -> Self {
+        Self { shared, ..self }
     }
 
     /// The space that is recorded as the database's.
@@ -360,8 +370,11 @@ impl EmbedService {
         let vector = self
             .queries
             .try_get_with((space.clone(), text.clone()), async {
-                metrics::counter!("musonym_query_embeddings_total").increment(1);
-                embedder.embed_query(query).await.map(Arc::from)
+                let embed = async {
+                    metrics::counter!("musonym_query_embeddings_total").increment(1);
+                    embedder.embed_query(query).await
+                };
+                self.shared.query_vector(&space, &text, embed).await.map(Arc::from)
             })
             .await
             .map_err(|error: Arc<EmbedError>| (*error).clone())?;

@@ -30,7 +30,7 @@ pub use error::{ApiError, Code, PROBLEM_JSON, Problem};
 pub use router::{openapi, router};
 pub use webhooks::{Delivery, WebhookVerifier};
 
-use crate::{embed::EmbedService, jobs::Events, search::Searcher, store::Store};
+use crate::{cache::Cache, embed::EmbedService, jobs::Events, search::Searcher, store::Store};
 
 /// How long requests under way may still take once the server was told to stop.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
@@ -46,6 +46,8 @@ pub struct AppState {
     pub store: Arc<dyn Store>,
     /// Answers searches.
     pub searcher: Arc<Searcher>,
+    /// Answers that are kept.
+    pub cache: Arc<Cache>,
     /// The embedder of this database.
     pub embedder: Arc<EmbedService>,
     /// What happens in the background of this process.
@@ -61,7 +63,7 @@ pub struct AppState {
 /// How the parts of the server do; asked by `/readyz`, so it should answer within a second or two.
 #[async_trait]
 pub trait StatusSource: Send + Sync {
-    /// Every part: database, generator, embedder, queue.
+    /// Every part: database, generator, embedder, queue, cache.
     async fn components(&self) -> Vec<Component>;
 
     /// How many tags there are; `None` when nobody knows.
@@ -73,7 +75,7 @@ pub trait StatusSource: Send + Sync {
 /// A part of the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Component {
-    /// `database`, `generator`, `embedder`, `queue`.
+    /// `database`, `generator`, `embedder`, `queue`, `cache`.
     #[schema(example = "database")]
     pub name: String,
     /// How it does.

@@ -7,7 +7,6 @@ use std::{
 };
 
 use axum::body::Bytes;
-use moka::future::Cache;
 
 use super::{
     answer::{BranchExplanation, Branches, Degraded, SearchAnswer, SearchHit, SearchRequest, SearchRequestError},
@@ -16,6 +15,7 @@ use super::{
     lexical::{Query, evidence},
 };
 use crate::{
+    cache::{Cache, Computed, Key, What},
     domain::Calibration,
     embed::{EmbedError, EmbedService, QueryEmbedding, QueryVector},
     store::{CandidateTag, Recall, Recalled, Store, StoreError},
@@ -35,10 +35,6 @@ const LONGEST_FUZZY_KEY: usize = 40;
 pub struct SearchSettings {
     /// How long a query waits for its embedding before the vector branch is left out.
     pub embed_deadline: Duration,
-    /// How long an answer is kept.
-    pub cache_ttl: Duration,
-    /// Most bytes of cached answers.
-    pub cache_bytes: u64,
 }
 
 /// A search could not be answered.
@@ -70,33 +66,23 @@ pub struct EncodedAnswer {
     pub cached: bool,
 }
 
-/// What is not kept by the cache, but shared by those who asked at the same time.
-enum Uncached {
-    Degraded(Bytes),
-    Failed(SearchError),
-}
-
-/// An answer's place in the cache: what was asked, and the vocabulary version it was answered from, so that a write
-/// makes every older answer unreachable at once.
-type CacheKey = (i64, String);
-
 /// Answers searches.
 pub struct Searcher {
     store: Arc<dyn Store>,
     embedder: Arc<EmbedService>,
+    cache: Arc<Cache>,
     settings: SearchSettings,
-    answers: Cache<CacheKey, Bytes>,
 }
 
 impl Searcher {
     /// A searcher over these parts.
-    pub fn new(store: Arc<dyn Store>, embedder: Arc<EmbedService>, settings: SearchSettings) -> Self {
-        let answers = Cache::builder()
-            .max_capacity(settings.cache_bytes)
-            .weigher(|(_, asked): &CacheKey, body: &Bytes| u32::try_from(asked.len() + body.len()).unwrap_or(u32::MAX))
-            .time_to_live(settings.cache_ttl)
-            .build();
-        Self { store, embedder, settings, answers }
+    pub fn new(
+        store: Arc<dyn Store>,
+        embedder: Arc<EmbedService>,
+        cache: Arc<Cache>,
+        settings: SearchSettings,
+    ) -> Self {
+        Self { store, embedder, cache, settings }
     }
 
     /// The answer, computed once for identical searches at the same time, cached unless degraded.
@@ -105,26 +91,17 @@ impl Searcher {
     /// [`SearchError`].
     pub async fn search_encoded(&self, request: &SearchRequest) -> Result<EncodedAnswer, SearchError> {
         request.validate()?;
-        let key = (self.store.vocabulary_version(), format!("{request:?}"));
-        if let Some(body) = self.answers.get(&key).await {
-            metrics::counter!("musonym_search_cache_total", "result" => "hit").increment(1);
-            return Ok(EncodedAnswer { body, cached: true });
-        }
-        metrics::counter!("musonym_search_cache_total", "result" => "miss").increment(1);
-        let answered = self
-            .answers
-            .try_get_with(key, async {
-                let answer = self.search(request).await.map_err(Uncached::Failed)?;
-                let body = serde_json::to_vec(&answer)
-                    .map(Bytes::from)
-                    .map_err(|error| Uncached::Failed(SearchError::Encode(error.to_string())))?;
-                if answer.degraded.is_empty() { Ok(body) } else { Err(Uncached::Degraded(body)) }
-            })
-            .await;
-        match answered.as_ref().map_err(|uncached: &Arc<Uncached>| &**uncached) {
-            Ok(body) | Err(Uncached::Degraded(body)) => Ok(EncodedAnswer { body: body.clone(), cached: false }),
-            Err(Uncached::Failed(error)) => Err(error.clone()),
-        }
+        let key = Key { what: What::Search, version: self.store.vocabulary_version(), asked: format!("{request:?}") };
+        let answer = self.cache.get_or_compute(key, self.compute(request)).await?;
+        let result = if answer.hit { "hit" } else { "miss" };
+        metrics::counter!("musonym_search_cache_total", "result" => result).increment(1);
+        Ok(EncodedAnswer { body: answer.value, cached: answer.hit })
+    }
+
+    async fn compute(&self, request: &SearchRequest) -> Result<Computed, SearchError> {
+        let answer = self.search(request).await?;
+        let body = serde_json::to_vec(&answer).map_err(|error| SearchError::Encode(error.to_string()))?;
+        Ok(Computed { value: body.into(), lasting: answer.degraded.is_empty() })
     }
 
     /// The answer, not cached.

@@ -340,5 +340,8 @@ impl<T: TagStore + SynonymStore + ReviewStore + JobStore + SearchStore + AdminSt
 /// Settings that hold the calibration of a space begin so, and end with the space.
 pub const SETTING_CALIBRATION: &str = "calibration:";
 
+/// The setting that tells this database's entries in a shared cache from those of others: made once, at random.
+pub const SETTING_INSTALLATION: &str = "installation";
+
 /// The setting that names the active embedding space.
 pub const SETTING_EMBEDDING_SPACE: &str = "embedding_space";

@@ -16,7 +16,9 @@ fn a_wrong_key_or_value_names_its_place_and_the_mend() {
     home.file("musonym.toml", "");
     home.run_with(&["serve"], &[("MUSONYM_SERVER__BND", "x")])
         .refused(2, &["MUSONYM_SERVER__BND", "MUSONYM_SERVER__BIND?"]);
-    home.run_with(&["serve"], &[("MUSONYM_CACHE_URL", "redis://x")]).refused(2, &["cache.url", "memory"]);
+    home.run_with(&["serve"], &[("MUSONYM_CACHE_URL", "memcached://x")])
+        .refused(2, &["cache.url", "MUSONYM_CACHE_URL", "memory", "redis://"]);
+    home.run_with(&["serve"], &[("MUSONYM_CACHE_URL", "redis://:hunter2@")]).refused(2, &["cache.url", "HOST:6379"]);
     home.run_with(&["serve"], &[("MUSONYM_WEBHOOK_SECRET", "whsec_c2hvcnQ=")])
         .refused(2, &["MUSONYM_WEBHOOK_SECRET", "24 to 64"]);
     home.run(&["search", "x", "--database", "postgres://u:hunter2@h/d"])

@@ -143,7 +143,7 @@ fn migrate_and_doctor_tell_where_things_are() {
     let parts: Vec<String> = doctor.json().iter().map(|check| check["part"].as_str().unwrap().to_owned()).collect();
     assert_eq!(
         parts,
-        ["config", "ollama", "model", "model", "database", "generator", "embedder", "queue"],
+        ["config", "ollama", "model", "model", "cache", "database", "generator", "embedder", "queue"],
         "{doctor:?}"
     );
     assert_eq!(doctor.json()[2]["mend"], "ollama pull llama3.2:1b");

@@ -15,6 +15,7 @@ use std::{
 
 use async_trait::async_trait;
 use musonym::{
+    cache::{Cache, CacheSettings},
     domain::{Confidence, Lang, Section, Source, TagName, TagType, Term, TermStatus, stem_groups},
     embed::{EmbedError, EmbedService, Embedder, Embedders},
     generate::LexiconGenerator,
@@ -86,12 +87,9 @@ impl Library {
         let store: Arc<dyn Store> = Arc::new(store);
         let embedder = Arc::new(HashEmbedder::default());
         let service = Arc::new(EmbedService::new(Arc::clone(&store), Embedders::only(embedder.clone())));
-        let settings = SearchSettings {
-            embed_deadline: Duration::from_secs(60),
-            cache_ttl: Duration::from_secs(3600),
-            cache_bytes: 1 << 20,
-        };
-        let searcher = Arc::new(Searcher::new(Arc::clone(&store), Arc::clone(&service), settings));
+        let settings = SearchSettings { embed_deadline: Duration::from_secs(60) };
+        let cache = Cache::in_memory(CacheSettings { ttl: Duration::from_secs(3600), max_bytes: 1 << 20 });
+        let searcher = Arc::new(Searcher::new(Arc::clone(&store), Arc::clone(&service), Arc::new(cache), settings));
         Self { store, searcher, service, embedder, _folder: folder }
     }
 

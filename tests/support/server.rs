@@ -8,6 +8,7 @@ use std::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
 use musonym::{
+    cache::{Cache, CacheSettings},
     embed::{EmbedService, Embedders},
     http::{AppState, Auth, Component, ComponentState, HttpLimits, PROBLEM_JSON, StatusSource, prometheus_builder},
     jobs::Events,
@@ -145,12 +146,10 @@ impl TestServer {
         let database = TestDatabase::create().await;
         let store = database.open().await;
         let embedder = Arc::new(EmbedService::new(store.clone(), Embedders::default()));
-        let settings = SearchSettings {
-            embed_deadline: Duration::from_secs(1),
-            cache_ttl: Duration::from_secs(3600),
-            cache_bytes: 1 << 20,
-        };
-        let searcher = Arc::new(Searcher::new(store.clone(), embedder.clone(), settings));
+        let cache = CacheSettings { ttl: Duration::from_secs(3600), max_bytes: 1 << 20 };
+        let cache = Arc::new(Cache::in_memory(cache));
+        let settings = SearchSettings { embed_deadline: Duration::from_secs(1) };
+        let searcher = Arc::new(Searcher::new(store.clone(), embedder.clone(), cache.clone(), settings));
         let secrets: Vec<SecretString> = options.webhook_secrets.iter().map(|&secret| secret.into()).collect();
         let components = if options.components.is_empty() {
             vec![component("database", ComponentState::Ok, true)]
@@ -161,6 +160,7 @@ impl TestServer {
         let state = AppState {
             store: store.clone(),
             searcher,
+            cache,
             embedder,
             events: events.clone(),
             auth: Auth::new(options.api_key.map(SecretString::from).as_ref(), &secrets).unwrap(),

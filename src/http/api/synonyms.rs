@@ -12,6 +12,7 @@ use super::synonyms_wire::{
     CreateBody, ListQuery, LookupAnswer, LookupBody, MAX_LOOKUP, ReplaceBody, ShowQuery, SynonymsPage, TagSynonyms,
 };
 use crate::{
+    cache::{Answer, Computed, Key, What},
     domain::{Confidence, SynonymRecord, TagName, TagRef},
     http::{
         AppState,
@@ -38,7 +39,10 @@ use crate::{
     ),
     responses(
         (status = 200, description = "The active row", body = TagSynonyms,
-            headers(("etag" = String, description = "Names row, version and whether it is embedded"))),
+            headers(
+                ("etag" = String, description = "Names row, version and whether it is embedded"),
+                ("x-cache" = Option<String>, description = "`hit` when the answer was kept from before, else `miss`"),
+            )),
         (status = 304, description = "It is the one of If-None-Match"),
         BadRequest, Unauthorized, Missing, Failures,
     ),
@@ -49,13 +53,47 @@ pub(in crate::http) async fn synonyms_of_tag(
     ApiQuery(query): ApiQuery<ShowQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let found = state.store.lookup_synonyms(std::slice::from_ref(&tag)).await?;
-    let record = found.into_iter().next().flatten().ok_or_else(|| {
-        let TagRef { tag_type, tag_name } = &tag;
+    if query.include.is_some() {
+        return show(&state, of_tag(&state, &tag).await?, &query, &headers).await;
+    }
+    let key = Key {
+        what: What::Synonyms,
+        version: state.store.vocabulary_version(),
+        asked: format!("{} {}", tag.tag_type, tag.tag_name),
+    };
+    let kept = state.cache.get_or_compute(key, async {
+        let record = of_tag(&state, &tag).await?;
+        let etag = etag::of(&record);
+        let body = serde_json::to_vec(&TagSynonyms::from(record));
+        let body = body.map_err(|error| ApiError::internal(format!("synonyms could not be encoded: {error}")))?;
+        Ok::<_, ApiError>(Computed::lasting([etag.as_bytes(), b"\n", &body].concat()))
+    });
+    let Answer { value, hit } = kept.await?;
+    // The ETag, a line break, the body.
+    let end = value.iter().position(|byte| *byte == b'\n').unwrap_or_default();
+    let etag = String::from_utf8_lossy(&value[..end]).into_owned();
+    let is_known = etag::is_known(&headers, &etag);
+    let cache = [(HeaderName::from_static("x-cache"), if hit { "hit" } else { "miss" })];
+    if is_known {
+        return Ok((StatusCode::NOT_MODIFIED, cache, validators(etag)).into_response());
+    }
+    let content_type = [(header::CONTENT_TYPE, "application/json")];
+    Ok((content_type, cache, validators(etag), value.slice(end + 1..)).into_response())
+}
+
+/// The active row of this tag, or 404.
+async fn of_tag(state: &AppState, tag: &TagRef) -> Result<SynonymRecord, ApiError> {
+    let found = state.store.lookup_synonyms(std::slice::from_ref(tag)).await?;
+    found.into_iter().next().flatten().ok_or_else(|| {
+        let TagRef { tag_type, tag_name } = tag;
         let detail = format!("No active synonyms for {tag_type} `{tag_name}`; POST /api/tags has them generated.");
         ApiError::new(Code::NotFound, detail)
-    })?;
-    show(&state, record, &query, &headers).await
+    })
+}
+
+/// The headers that let callers keep an answer: they have to ask whether it is still the one.
+fn validators(etag: String) -> [(HeaderName, String); 2] {
+    [(header::ETAG, etag), (header::CACHE_CONTROL, "private, no-cache".to_owned())]
 }
 
 /// One row by its number, active or not
@@ -254,8 +292,7 @@ async fn show(
 ) -> Result<Response, ApiError> {
     let etag = etag::of(&record);
     let known = etag::is_known(headers, &etag);
-    // Callers may keep the answer but have to ask whether it is still the one.
-    let caching = [(header::ETAG, etag), (header::CACHE_CONTROL, "private, no-cache".to_owned())];
+    let caching = validators(etag);
     if known {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
     }
