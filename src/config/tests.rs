@@ -159,6 +159,21 @@ fn tables_of_an_application_are_named_below_the_tag_type() {
 }
 
 #[test]
+fn cache_urls_are_understood_or_explained_and_never_shown() {
+    let cache = |url: &str| load_with("", &[("MUSONYM_CACHE_URL", url)], &Flags::default()).map(|s| s.cache);
+    assert!(cache("memory").unwrap().shared.is_none());
+    let shared = cache("rediss://:hunter2@cache.example:6380/1").unwrap().shared.unwrap();
+    assert_eq!(shared.url.expose_secret(), "rediss://:hunter2@cache.example:6380/1");
+    assert_eq!(shared.budget, Duration::from_millis(50));
+    assert!(!format!("{shared:?}").contains("hunter2"));
+    for wrong in ["hunter2", "redis:hunter2", "redis://:hunter2@", "redis://h/hunter2"] {
+        let problem = cache(wrong).unwrap_err().to_string();
+        assert!(problem.contains("cache.url") && problem.contains("redis://"), "{problem}");
+        assert!(!problem.contains("hunter2"), "{problem}");
+    }
+}
+
+#[test]
 fn a_misspelt_log_level_is_no_module() {
     let level = |level: &str| load_with("", &[("MUSONYM_LOG__LEVEL", level)], &Flags::default()).map(|s| s.log.level);
     assert_eq!(level("musonym=debug,warn").unwrap().as_deref(), Some("musonym=debug,warn"));

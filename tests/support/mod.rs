@@ -6,3 +6,4 @@ pub mod cluster;
 pub mod fake_ollama;
 pub mod postgres;
 pub mod server;
+pub mod services;

@@ -1,0 +1,103 @@
+//! The servers that tests need: a Redis that is there, and Redises of a test's own, to be killed, held up and filled.
+//!
+//! `scripts/services` starts them and sets the variables. Where they are not set a test fails and says so, unless
+//! `MUSONYM_TEST_WITHOUT_SERVERS=1` allows it to be skipped.
+
+use std::{path::PathBuf, process::Stdio};
+
+use tokio::process::{Child, Command};
+
+use super::binary::eventually;
+
+/// The variable's value, or `None` where tests may do without servers.
+fn required(name: &str) -> Option<String> {
+    if let Some(value) = std::env::var(name).ok().filter(|value| !value.is_empty()) {
+        return Some(value);
+    }
+    let skip = std::env::var("MUSONYM_TEST_WITHOUT_SERVERS").is_ok_and(|value| value == "1");
+    assert!(
+        skip,
+        "{name} is not set: run `scripts/services run cargo test …`, which starts what tests need, or set \
+         MUSONYM_TEST_WITHOUT_SERVERS=1 to skip the tests that need servers"
+    );
+    eprintln!("SKIPPED, for MUSONYM_TEST_WITHOUT_SERVERS=1: this test needs {name}");
+    None
+}
+
+/// The URL of a Redis that is there, for tests that leave it as it is; `None` to skip the test.
+pub fn redis_url() -> Option<String> {
+    required("MUSONYM_TEST_REDIS_URL")
+}
+
+/// A Redis of the test's own, with these arguments beside the usual ones; `None` to skip the test.
+pub async fn redis_server(arguments: &[&str]) -> Option<RedisServer> {
+    let binary = PathBuf::from(required("MUSONYM_TEST_REDIS_BIN")?);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+    let mut server =
+        RedisServer { binary, port, arguments, folder: tempfile::tempdir().unwrap(), process: None, password: None };
+    server.start().await;
+    Some(server)
+}
+
+/// A Redis that ends with the test.
+pub struct RedisServer {
+    binary: PathBuf,
+    port: u16,
+    arguments: Vec<String>,
+    folder: tempfile::TempDir,
+    process: Option<Child>,
+    password: Option<String>,
+}
+
+impl RedisServer {
+    /// `redis://…`
+    pub fn url(&self) -> String {
+        match &self.password {
+            Some(password) => format!("redis://:{password}@127.0.0.1:{}/0", self.port),
+            None => format!("redis://127.0.0.1:{}/0", self.port),
+        }
+    }
+
+    /// Starts it, empty, and waits until it answers.
+    pub async fn start(&mut self) {
+        let process = Command::new(&self.binary)
+            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--save", "", "--appendonly", "no"])
+            .args(&self.arguments)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn();
+        self.process = Some(process.unwrap());
+        eventually("Redis answers", async || self.try_command(&["PING"]).await.ok()).await;
+    }
+
+    /// Kills it as a pulled plug would.
+    pub async fn kill(&mut self) {
+        super::binary::kill_9(self.process.as_mut().unwrap()).await;
+    }
+
+    /// Lets nobody in without this password from now on.
+    pub async fn require_password(&mut self, password: &str) {
+        self.command(&["CONFIG", "SET", "requirepass", password]).await;
+        self.password = Some(password.to_owned());
+    }
+
+    /// Carries out a command.
+    pub async fn command(&self, words: &[&str]) -> redis::Value {
+        self.try_command(words).await.unwrap()
+    }
+
+    async fn try_command(&self, words: &[&str]) -> redis::RedisResult<redis::Value> {
+        let mut connection = redis::Client::open(self.url())?.get_multiplexed_async_connection().await?;
+        redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await
+    }
+
+    /// The keys that are there, in order.
+    pub async fn keys(&self) -> Vec<String> {
+        let mut keys: Vec<String> = redis::from_redis_value(self.command(&["KEYS", "*"]).await).unwrap();
+        keys.sort();
+        keys
+    }
+}
