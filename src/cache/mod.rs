@@ -112,26 +112,30 @@ impl Cache {
     }
 
     /// The answer of this key: from memory, else from Redis, else computed, once for those who ask at the same time.
+    /// `compute` is called only when it is not in memory: a future of its own would cost a hit the space it takes.
     ///
     /// # Errors
     /// What `compute` failed with.
-    pub async fn get_or_compute<E>(
-        &self,
-        key: Key,
-        compute: impl Future<Output = Result<Computed, E>>,
-    ) -> Result<Answer, E>
+    pub async fn get_or_compute<E, F>(&self, key: Key, compute: impl FnOnce() -> F) -> Result<Answer, E>
     where
+        F: Future<Output = Result<Computed, E>>,
         E: Clone + Send + Sync + 'static,
     {
         if let Some(value) = self.memory.get(&key).await {
             return Ok(Answer { value, hit: true });
         }
+        Box::pin(self.miss(&key, compute())).await
+    }
+
+    async fn miss<E>(&self, key: &Key, compute: impl Future<Output = Result<Computed, E>>) -> Result<Answer, E>
+    where
+        E: Clone + Send + Sync + 'static,
+    {
         let mut hit = false;
-        let answered = self.memory.try_get_with_by_ref(&key, async {
-            let Key { what, version, asked } = &key;
+        let answered = self.memory.try_get_with_by_ref(key, async {
             // Another version of the program may answer otherwise.
-            let scope = format!("{}-{version}", env!("CARGO_PKG_VERSION"));
-            let place = Place { what: what.as_str(), scope: &scope, text: asked };
+            let scope = format!("{}-{}", env!("CARGO_PKG_VERSION"), key.version);
+            let place = Place { what: key.what.as_str(), scope: &scope, text: &key.asked };
             let form =
                 (|value| Some(Computed::lasting(value)), |new: &Computed| new.lasting.then(|| new.value.clone()));
             let found = self.shared.get_or_compute(place, self.ttl, form, compute).await;
@@ -164,7 +168,7 @@ mod tests {
     async fn an_answer_is_computed_once_for_each_version() {
         let (cache, computed) = (cache(), AtomicUsize::new(0));
         let ask = |version| {
-            cache.get_or_compute(key(version), async {
+            cache.get_or_compute(key(version), || async {
                 computed.fetch_add(1, Ordering::Relaxed);
                 tokio::task::yield_now().await;
                 Ok::<_, String>(Computed::lasting("answer"))
@@ -181,10 +185,10 @@ mod tests {
     #[tokio::test]
     async fn what_passes_or_fails_is_not_kept() {
         let cache = cache();
-        let failed = cache.get_or_compute(key(1), async { Err::<Computed, _>("no".to_owned()) }).await;
+        let failed = cache.get_or_compute(key(1), || async { Err::<Computed, _>("no".to_owned()) }).await;
         assert_eq!(failed, Err("no".to_owned()));
         for _ in 0..2 {
-            let passing = cache.get_or_compute(key(1), async { Ok::<_, String>(Computed::passing("half")) }).await;
+            let passing = cache.get_or_compute(key(1), || async { Ok::<_, String>(Computed::passing("half")) }).await;
             assert_eq!(passing, Ok(Answer { value: "half".into(), hit: false }));
         }
     }

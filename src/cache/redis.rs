@@ -214,10 +214,8 @@ impl Redis {
         link.number += 1;
         link.refusal = None;
         metrics::gauge!("musonym_cache_shared_up").set(1.0);
-        match link.outage.take() {
-            Some(_) => tracing::info!(cache = self.describe(), "the shared cache is back"),
-            None => tracing::info!(cache = self.describe(), "answers are shared"),
-        }
+        let message = link.outage.take().map_or("answers are shared", |_| "the shared cache is back");
+        tracing::info!(cache = self.describe(), "{message}");
     }
 
     /// Gives connection `number` up, if it is still the one in use, and looks for another in the background.

@@ -164,8 +164,7 @@ async fn cache(settings: &Settings) -> Check {
     match shared.check().await {
         Ok(()) => Check::ok("cache", format!("memory and {name}")),
         Err(problem) => {
-            let mend =
-                "redis-cli -u URL ping tells more; then mend Redis, or MUSONYM_CACHE_URL (with the password in it)";
+            let mend = "redis-cli -u \"$MUSONYM_CACHE_URL\" ping   (mend Redis, or the URL with its password)";
             let detail = format!("{name}: {problem}; answers are kept in memory alone");
             Check::not_ok("cache", false, detail, Some(mend.to_owned()))
         }

@@ -92,7 +92,7 @@ impl Searcher {
     pub async fn search_encoded(&self, request: &SearchRequest) -> Result<EncodedAnswer, SearchError> {
         request.validate()?;
         let key = Key { what: What::Search, version: self.store.vocabulary_version(), asked: format!("{request:?}") };
-        let answer = self.cache.get_or_compute(key, self.compute(request)).await?;
+        let answer = self.cache.get_or_compute(key, || self.compute(request)).await?;
         let result = if answer.hit { "hit" } else { "miss" };
         metrics::counter!("musonym_search_cache_total", "result" => result).increment(1);
         Ok(EncodedAnswer { body: answer.value, cached: answer.hit })

@@ -101,7 +101,7 @@ async fn a_stampede_over_two_nodes_is_one_computation() {
     let computed = AtomicUsize::new(0);
     let key = || Key { what: What::Search, version: 1, asked: "stampede".to_owned() };
     let values = join_all((0..50).map(|number| {
-        [&a, &b][number % 2].cache.get_or_compute(key(), async {
+        [&a, &b][number % 2].cache.get_or_compute(key(), || async {
             computed.fetch_add(1, Ordering::Relaxed);
             tokio::time::sleep(Duration::from_millis(100)).await;
             Ok::<_, String>(Computed::lasting("answer"))
@@ -120,14 +120,15 @@ async fn who_gives_up_or_fails_leaves_its_turn_to_the_next() {
     let key = || Key { what: What::Search, version: 1, asked: "turns".to_owned() };
     let started = Instant::now();
     // The caller goes away half-way, as one whose connection breaks does.
-    let half = a.cache.get_or_compute(key(), std::future::pending::<Result<Computed, String>>());
+    let half = a.cache.get_or_compute(key(), std::future::pending::<Result<Computed, String>>);
     assert!(tokio::time::timeout(Duration::from_millis(50), half).await.is_err());
-    let passing = b.cache.get_or_compute(key(), async { Ok::<_, String>(Computed::passing("half an answer")) }).await;
+    let passing =
+        b.cache.get_or_compute(key(), || async { Ok::<_, String>(Computed::passing("half an answer")) }).await;
     assert_eq!(passing.unwrap().value, "half an answer");
-    let failed = a.cache.get_or_compute(key(), async { Err::<Computed, _>("no".to_owned()) }).await;
+    let failed = a.cache.get_or_compute(key(), || async { Err::<Computed, _>("no".to_owned()) }).await;
     assert_eq!(failed.unwrap_err(), "no");
     // Neither the degraded answer nor the failure was kept.
-    let whole = b.cache.get_or_compute(key(), async { Ok::<_, String>(Computed::lasting("whole")) }).await.unwrap();
+    let whole = b.cache.get_or_compute(key(), || async { Ok::<_, String>(Computed::lasting("whole")) }).await.unwrap();
     assert_eq!((&whole.value[..], whole.hit), (&b"whole"[..], false));
     println!("four turns took {:?}", started.elapsed());
 }

@@ -61,7 +61,7 @@ pub(in crate::http) async fn synonyms_of_tag(
         version: state.store.vocabulary_version(),
         asked: format!("{} {}", tag.tag_type, tag.tag_name),
     };
-    let kept = state.cache.get_or_compute(key, async {
+    let kept = state.cache.get_or_compute(key, || async {
         let record = of_tag(&state, &tag).await?;
         let etag = etag::of(&record);
         let body = serde_json::to_vec(&TagSynonyms::from(record));
