@@ -32,9 +32,8 @@ macro_rules! contract {
     };
 }
 
-#[path = "support/postgres.rs"]
-#[allow(dead_code, reason = "the suite uses a part of it")]
-mod postgres_database;
+#[path = "support/mod.rs"]
+mod support;
 
 #[path = "store_contract/admin.rs"]
 mod admin;

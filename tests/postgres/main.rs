@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agreement;
 mod attach;
 mod faults;
 mod processes;

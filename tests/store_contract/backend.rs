@@ -18,7 +18,7 @@ use musonym::{
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
-use crate::postgres_database::Database;
+use crate::support::postgres::Database;
 
 /// A lease that no test outlives.
 pub const LEASE: Duration = Duration::from_secs(60);

@@ -20,9 +20,7 @@ pub struct Cluster {
 impl Cluster {
     /// A fresh one, with these lines in front of `pg_hba.conf`; `None`, loudly, where a developer goes without servers.
     pub fn start(hba: &str) -> Option<Self> {
-        super::postgres::server()?;
-        let bin =
-            std::env::var_os(BIN).unwrap_or_else(|| panic!("{BIN} is not set: run this by scripts/services run …"));
+        let bin = super::services::required(BIN)?;
         let folder = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let cluster = Self { folder, bin: bin.into(), port };

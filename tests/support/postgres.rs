@@ -5,29 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use musonym::store::postgres::PostgresOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+use super::services::required;
+
 /// Names the server; its role may create databases.
 pub const SERVER: &str = "MUSONYM_TEST_POSTGRES_URL";
-
-/// Set by a developer who runs the SQLite part alone. CI does not set it.
-const WITHOUT: &str = "MUSONYM_TEST_WITHOUT_SERVERS";
-
-/// The server's URL; `None`, loudly, where a developer goes without.
-///
-/// # Panics
-/// Where neither is set: a test that cannot run must not pass.
-pub fn server() -> Option<String> {
-    if std::env::var_os(WITHOUT).is_some() {
-        eprintln!("NOT RUN: no PostgreSQL ({WITHOUT} is set)");
-        return None;
-    }
-    let url = std::env::var(SERVER).unwrap_or_else(|_| {
-        panic!(
-            "{SERVER} is not set: `scripts/services run cargo test …` starts PostgreSQL and Redis, and {WITHOUT}=1 runs the SQLite \
-             part alone"
-        )
-    });
-    Some(url)
-}
 
 /// A database of its own, dropped with its value.
 pub struct Database {
@@ -40,7 +21,7 @@ impl Database {
     /// An empty database.
     pub async fn create() -> Option<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let server = server()?;
+        let server = required(SERVER)?;
         let name = format!("test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let mut connection = PgConnection::connect(&server).await.unwrap();
         let create = format!("CREATE DATABASE {name} TEMPLATE template0 STRATEGY wal_log");

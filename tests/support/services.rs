@@ -1,4 +1,5 @@
-//! The servers that tests need: a Redis that is there, and Redises of a test's own, to be killed, held up and filled.
+//! What tests need of servers (PostgreSQL: `postgres.rs`, `cluster.rs`): a Redis that is there, and Redises of a test's own,
+//! to be killed, held up and filled.
 //!
 //! `scripts/services` starts them and sets the variables. Where they are not set a test fails and says so, unless
 //! `MUSONYM_TEST_WITHOUT_SERVERS=1` allows it to be skipped.
@@ -10,7 +11,7 @@ use tokio::process::{Child, Command};
 use super::binary::eventually;
 
 /// The variable's value, or `None` where tests may do without servers.
-fn required(name: &str) -> Option<String> {
+pub(super) fn required(name: &str) -> Option<String> {
     if let Some(value) = std::env::var(name).ok().filter(|value| !value.is_empty()) {
         return Some(value);
     }

@@ -140,17 +140,34 @@ impl PostgresStore {
         let all_words = (words.len() > 1).then(|| {
             words.iter().filter(|word| !word.is_empty()).map(|word| format!("({word})")).collect::<Vec<_>>().join(" & ")
         });
-        let vectors = if is_active { ACTIVE } else { OTHER };
-        let rows = sqlx::query(sqlx::AssertSqlSafe(recall_sql(&vectors, recall.term_limit, recall.vector_limit)))
+        let statement = recall_sql(if is_active { &ACTIVE } else { &OTHER }, recall.term_limit, recall.vector_limit);
+        let vector = recall.vector.map(|(_, vector)| padded(vector)).transpose()?;
+        let (space, tag_type) = (recall.vector.map(|(space, _)| space), recall.tag_type.map(TagType::as_str));
+        let dimensions = recall.vector.map(|(_, vector)| dimensions(vector));
+        if tracing::enabled!(tracing::Level::TRACE) {
+            let values = [
+                array(&keys, "text"),
+                array(&words, "text"),
+                array(&weights, "float8"),
+                literal(all_words.as_ref()),
+                literal(fuzzy_key),
+                vector.as_ref().map_or_else(|| literal::<&str>(None), |vector| array(vector, "real")),
+                literal(tag_type),
+                literal(space),
+                dimensions.map_or_else(|| "NULL".to_owned(), |dimensions| dimensions.to_string()),
+            ];
+            tracing::trace!(statement = with_values(&statement, &values), "recall, to be explained or timed");
+        }
+        let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
             .bind(&keys)
             .bind(&words)
             .bind(&weights)
             .bind(&all_words)
             .bind(fuzzy_key)
-            .bind(recall.vector.map(|(_, vector)| padded(vector)).transpose()?)
-            .bind(recall.tag_type.map(TagType::as_str))
-            .bind(recall.vector.map(|(space, _)| space))
-            .bind(recall.vector.map(|(_, vector)| dimensions(vector)))
+            .bind(vector)
+            .bind(tag_type)
+            .bind(space)
+            .bind(dimensions)
             .fetch_all(&self.readers)
             .await?;
         let mut recalled = Recalled { word_tags, tag_count, ..Recalled::default() };
@@ -192,4 +209,20 @@ fn take_in(recalled: &mut Recalled, row: &PgRow) -> Result<()> {
         recalled.sections.insert(id, sections);
     }
     Ok(())
+}
+
+/// The statement with its values in their places: for EXPLAIN and pgbench.
+fn with_values(statement: &str, values: &[String]) -> String {
+    // From the last: `$1` is the beginning of `$10`.
+    let numbered = values.iter().enumerate().rev();
+    numbered.fold(statement.to_owned(), |text, (place, value)| text.replace(&format!("${}", place + 1), value))
+}
+
+fn literal<T: AsRef<str>>(text: Option<T>) -> String {
+    text.map_or_else(|| "NULL::text".to_owned(), |text| format!("'{}'", text.as_ref().replace('\'', "''")))
+}
+
+fn array<T: ToString>(values: &[T], of: &str) -> String {
+    let values: Vec<String> = values.iter().map(|value| literal(Some(value.to_string()))).collect();
+    format!("ARRAY[{}]::{of}[]", values.join(","))
 }
