@@ -3,7 +3,7 @@
 //! Prints, in one run and for each size (10,000 and 100,000 tags; `BENCH_TAGS=10000` for one): how well the index of the
 //! vectors finds, with and without a tag type; the rate and the median of the recall statement under pgbench, at 1 and 8
 //! connections; the same of the service's search over HTTP, whose query vectors are known and whose answers are not, and
-//! the ratio; and the rate of answers from the cache. `BENCH_SECONDS` (10) is the length of each measurement.
+//! the ratio; and the rate of answers from the cache. `BENCH_SECONDS` (20) is the length of each measurement.
 
 use std::{
     fmt::Write as _,
@@ -34,10 +34,11 @@ use musonym::{
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
-const SPACE: &str = "bench:clusters:768";
+/// Without a colon, which begins a variable of pgbench.
+const SPACE: &str = "bench-clusters";
 const DIMENSIONS: usize = 768;
 /// Different questions; the service is asked each again and again, each time for another answer.
-const QUESTIONS: usize = 48;
+const QUESTIONS: usize = 16;
 /// Musical neighbourhoods that the vectors lie in, one for so many tags.
 const TAGS_A_CLUSTER: usize = 60;
 
@@ -45,13 +46,18 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Words of a vocabulary whose frequencies fall as those of a language do.
 fn word(rank: usize) -> String {
-    const SYLLABLES: [&str; 16] =
-        ["ba", "do", "ri", "mu", "ken", "tas", "lo", "vi", "gor", "pel", "sun", "ha", "zi", "cre", "no", "fa"];
+    const BEGINNINGS: [&str; 18] =
+        ["b", "d", "r", "m", "k", "t", "l", "v", "g", "p", "s", "h", "z", "cr", "n", "f", "st", "ch"];
+    const ENDS: [&str; 15] = ["a", "e", "i", "o", "u", "an", "er", "il", "on", "us", "ak", "ed", "is", "oo", "ay"];
+    let syllables = BEGINNINGS.len() * ENDS.len();
     let mut text = String::new();
-    let mut rest = rank + 16;
+    // Scattered, so that neighbours in rank do not look alike.
+    let mut rest = (rank + 1) * 7_919;
     while rest > 0 {
-        text.push_str(SYLLABLES[rest % 16]);
-        rest /= 16;
+        let syllable = rest % syllables;
+        text.push_str(BEGINNINGS[syllable % BEGINNINGS.len()]);
+        text.push_str(ENDS[syllable / BEGINNINGS.len()]);
+        rest /= syllables;
     }
     text
 }
@@ -102,7 +108,7 @@ impl Embedder for ClusterEmbedder {
         query.to_owned()
     }
     fn family(&self) -> &'static str {
-        "bench:"
+        "bench-"
     }
     fn describe(&self) -> String {
         "clusters".to_owned()
@@ -199,10 +205,11 @@ async fn fill(connection: &mut PgConnection, tags: usize, questions: &mut Vec<St
 }
 
 /// The share of the ten nearest that the statement's scan finds, over queries near the clusters.
-async fn print_recall(url: &str, store: &PostgresStore, clusters: u64) -> Outcome<()> {
+/// Answers with the lists that a search looks at.
+async fn print_recall(url: &str, store: &PostgresStore, clusters: u64) -> Outcome<f64> {
     let probes: String = store.setting("vector_index").await?.unwrap_or_default();
     let probes = serde_json::from_str::<serde_json::Value>(&probes).ok().and_then(|built| built["lists"].as_f64());
-    let probes = probes.map_or(1.0, |lists| (lists.sqrt() * 3.0).ceil().min(lists));
+    let probes = probes.map_or(1.0, |lists| lists.sqrt().ceil());
     let mut connection = PgConnection::connect(url).await?;
     let session = format!("SET jit = off; SET ivfflat.iterative_scan = relaxed_order; SET ivfflat.probes = {probes}");
     sqlx::raw_sql(AssertSqlSafe(session)).execute(&mut connection).await?;
@@ -233,7 +240,7 @@ async fn print_recall(url: &str, store: &PostgresStore, clusters: u64) -> Outcom
             f64::from(found) / f64::from(wanted)
         );
     }
-    Ok(())
+    Ok(probes)
 }
 
 /// Keeps the statements that the store says it runs.
@@ -360,7 +367,14 @@ fn load(
 }
 
 /// The same of the statements under pgbench.
-fn pgbench(bin: &Path, url: &str, scripts: &Path, connections: usize, length: Duration) -> Outcome<(f64, f64)> {
+fn pgbench(
+    bin: &Path,
+    url: &str,
+    probes: f64,
+    scripts: &Path,
+    connections: usize,
+    length: Duration,
+) -> Outcome<(f64, f64)> {
     let mut command = Command::new(bin.join("pgbench"));
     let log = scripts.join("log");
     std::fs::create_dir_all(&log)?;
@@ -382,7 +396,7 @@ fn pgbench(bin: &Path, url: &str, scripts: &Path, connections: usize, length: Du
         command.arg("-f").arg(entry.path());
     }
     let output = command
-        .env("PGOPTIONS", "-c jit=off -c pg_trgm.similarity_threshold=0.2 -c ivfflat.iterative_scan=relaxed_order")
+        .env("PGOPTIONS", "-c jit=off -c pg_trgm.similarity_threshold=0.3 -c ivfflat.iterative_scan=relaxed_order -c ivfflat.probes=PROBES".replace("PROBES", &probes.to_string()))
         .arg(url)
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -408,7 +422,7 @@ async fn main() -> Outcome<()> {
     let server = std::env::var("MUSONYM_TEST_POSTGRES_URL")
         .map_err(|_| "MUSONYM_TEST_POSTGRES_URL is not set: scripts/services run cargo bench --bench postgres")?;
     let bin = std::path::PathBuf::from(std::env::var("MUSONYM_TEST_POSTGRES_BIN").unwrap_or_default());
-    let seconds = std::env::var("BENCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
+    let seconds = std::env::var("BENCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
     let length = Duration::from_secs(seconds);
     let sizes = match std::env::var("BENCH_TAGS").ok().and_then(|text| text.parse().ok()) {
         Some(size) => vec![size],
@@ -443,7 +457,7 @@ async fn main() -> Outcome<()> {
             None => println!("no index below {} rows: every vector is compared", options.vector_index.min_rows),
         }
         let clusters = (tags / TAGS_A_CLUSTER) as u64;
-        print_recall(&url, &store, clusters).await?;
+        let probes = print_recall(&url, &store, clusters).await?;
 
         let store: Arc<dyn Store> = Arc::new(store);
         let embedder =
@@ -480,7 +494,7 @@ async fn main() -> Outcome<()> {
             capturing.store(false, Ordering::Relaxed);
             tracing::callsite::rebuild_interest_cache();
             for connections in [1, 8] {
-                let (floor, floor_median) = pgbench(&bin, &url, folder.path(), connections, length)?;
+                let (floor, floor_median) = pgbench(&bin, &url, probes, folder.path(), connections, length)?;
                 let (rate, median) = load(&address, &questions, connections, length, false)?;
                 println!(
                     "{tags:>7} tags, {connections} connections: pgbench {floor:>7.0}/s median {floor_median:>6.2} ms   service \

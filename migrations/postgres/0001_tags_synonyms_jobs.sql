@@ -62,7 +62,7 @@ CREATE TABLE synonym_term (
                 CHECK (section IN ('name', 'search_terms', 'related_tags', 'usage_context', 'translations')),
     lang        TEXT CHECK (lang IN ('en', 'fr')),
     position    INTEGER NOT NULL,
-    term        TEXT NOT NULL,
+    term        TEXT NOT NULL COLLATE "C",
     term_key    TEXT NOT NULL COLLATE "C",
     stems       TEXT NOT NULL,
     -- The stems as they are: a text search configuration would part and stem them again.

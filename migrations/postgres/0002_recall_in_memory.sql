@@ -3,4 +3,4 @@
 CREATE INDEX synonym_term_key ON synonym_term (term_key) WHERE status = 'active';
 CREATE INDEX synonym_term_lexemes ON synonym_term USING gin (lexemes) WITH (fastupdate = off) WHERE status = 'active';
 CREATE INDEX synonym_term_trigrams ON synonym_term USING gin (term_key gin_trgm_ops) WITH (fastupdate = off)
-    WHERE status = 'active';
+    WHERE status = 'active' AND section IN ('name', 'search_terms', 'translations');

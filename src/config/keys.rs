@@ -89,7 +89,7 @@ pub(super) static KEYS: &[Key] = &[
     whole("database.acquire_timeout_ms", 5000, 50, 60_000),
     whole("database.statement_timeout_ms", 30_000, 100, 3_600_000),
     choice("database.vector_index", &["ivfflat", "hnsw", "none"]),
-    whole("database.vector_index_min_rows", 20_000, 100, 1_000_000_000),
+    whole("database.vector_index_min_rows", 5_000, 100, 1_000_000_000),
     text("tags.genre.schema", "public"),
     text("tags.genre.table", ""),
     text("tags.genre.id_column", "id"),

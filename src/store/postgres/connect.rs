@@ -26,8 +26,8 @@ const LOCK_TIMEOUT_MS: u32 = 5_000;
 /// Held while extensions are looked for and created: `musonymE` as a number.
 const EXTENSIONS_LOCK: i64 = 7_887_337_244_841_307_461;
 
-/// Keys this alike by their trigrams are worth a look: two errors in eight letters leave a fifth of them.
-const TRIGRAM_SIMILARITY: &str = "0.2";
+/// Keys this alike by their trigrams are worth a look: an error in eight letters leaves two fifths of them.
+const TRIGRAM_SIMILARITY: &str = "0.3";
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -81,9 +81,9 @@ fn pool(options: &PostgresOptions, connect: PgConnectOptions, index_settings: &A
             let index = for_new.statements();
             Box::pin(async move {
                 use sqlx::Executor as _;
-                // JIT compiles for longer than a search takes.
+                // JIT compiles for longer than a search takes, and so does planning it anew for its values.
                 let settings = format!(
-                    "SET jit = off; SET statement_timeout = {timeout}; SET lock_timeout = {LOCK_TIMEOUT_MS}; SET client_min_messages = warning;
+                    "SET jit = off; SET plan_cache_mode = force_generic_plan; SET statement_timeout = {timeout}; SET lock_timeout = {LOCK_TIMEOUT_MS}; SET client_min_messages = warning;
                      SET pg_trgm.similarity_threshold = {TRIGRAM_SIMILARITY}; {index}"
                 );
                 connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(settings))).await?;

@@ -112,7 +112,7 @@ pub enum VectorIndexKind {
 }
 
 impl PostgresOptions {
-    /// The defaults: ten connections, five attempts, an IVFFlat index from 20,000 rows on.
+    /// The defaults: ten connections, five attempts, an IVFFlat index from 5,000 rows on.
     pub fn new(url: impl Into<SecretString>) -> Self {
         Self {
             url: url.into(),
@@ -121,7 +121,7 @@ impl PostgresOptions {
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
             attached: Vec::new(),
-            vector_index: VectorIndexOptions { kind: VectorIndexKind::IvfFlat, min_rows: 20_000 },
+            vector_index: VectorIndexOptions { kind: VectorIndexKind::IvfFlat, min_rows: 5_000 },
         }
     }
 }

@@ -11,21 +11,27 @@ use super::{
 };
 use crate::{
     domain::{TagType, rarity},
-    store::{CandidateTag, EXACT_OR_MISSPELT_SHARE, MatchedTerm, Recall, Recalled, Result, VectorHit},
+    store::{CandidateTag, EXACT_OR_MISSPELT_SHARE, MatchedTerm, Recall, Recalled, Result, VectorHit, may_be_misspelt},
 };
 
 /// Terms looked at for one word of a query. A word that stands in more says little, and what holds all words of the query is
 /// looked up apart.
-const TERMS_A_WORD: usize = 2_000;
+const TERMS_A_WORD: usize = 300;
+
+/// A word that stands in more tags than this is not looked up by itself where the query has a rarer one.
+const FREQUENT: usize = 1_000;
 
 /// Of so many of the nearest and of the best-matching tags the sections come along: those that an answer mostly shows.
 const LIKELY: usize = 24;
+
+/// Sections whose terms are names of the tag: what people misspell.
+const NAMES: &str = "('name', 'search_terms', 'translations')";
 
 /// The statement over where the vectors of a space lie. Numbers stand in it as such: behind a parameter the planner would have
 /// to guess them, and guesses that an index does not pay.
 ///
 /// Parameters: 1 keys, 2 words as text search queries, 3 their weights, 4 all words as one query, 5 the key that may be
-/// misspelt, 6 the query's vector, 7 the tag type, 8 the space, 9 its dimensions.
+/// misspelt, 6 the query's vector, 7 the tag type, 8 the space, 9 the weight of all words together, 10 the dimensions of the space.
 ///
 /// A term meets the query by its key, by its trigrams where no name has that key, or by its words. The first two keep to their
 /// share of the limit, words get what is left of it, each its best first; equal hits are ordered by what they say. The result has a row for each term, and one for each tag of both branches, whose `term_key` is NULL.
@@ -39,34 +45,36 @@ fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> 
             WHERE t.term_key = ANY ($1) AND t.status = 'active' AND ($7 IS NULL OR s.tag_type = $7)
             ORDER BY t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term LIMIT {share}
         ), met AS (
-            SELECT id, max(weight) AS weight FROM (
-                SELECT hit.id, sum(word.weight) AS weight
+            SELECT id, min(synonym_id) AS synonym_id, min(section) AS section, min(stems) AS stems, min(term) AS term,
+                sum(weight) AS weight
+            FROM (
+                SELECT hit.*, word.weight
                 FROM unnest($2::text[], $3::float8[]) AS word (query, weight)
                 CROSS JOIN LATERAL (
-                    SELECT id FROM synonym_term
+                    SELECT id, synonym_id, section, stems, term FROM synonym_term
                     WHERE lexemes @@ word.query::tsquery AND status = 'active' LIMIT {TERMS_A_WORD}
                 ) AS hit
-                GROUP BY hit.id
                 UNION ALL
-                SELECT hit.id, (SELECT sum(weight) FROM unnest($3::float8[]) AS all_words (weight))
+                SELECT hit.*, $9
                 FROM (
-                    SELECT id FROM synonym_term
+                    SELECT id, synonym_id, section, stems, term FROM synonym_term
                     WHERE $4 IS NOT NULL AND lexemes @@ $4::tsquery AND status = 'active' LIMIT {TERMS_A_WORD}
                 ) AS hit
-            ) AS by_word GROUP BY id
+            ) AS by_word
+            GROUP BY id
         ), worded AS (
-            SELECT t.id, t.synonym_id, t.section, t.stems, t.term, 2 AS way, met.weight
-            FROM met JOIN synonym_term t ON t.id = met.id
-            JOIN mir_synonym s ON s.id = t.synonym_id AND s.is_active
+            SELECT t.id, t.synonym_id, t.section, t.stems, t.term, 2 AS way, t.weight
+            FROM met AS t JOIN mir_synonym s ON s.id = t.synonym_id AND s.is_active
             WHERE $7 IS NULL OR s.tag_type = $7
-            ORDER BY met.weight DESC, t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term
+            ORDER BY t.weight DESC, t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term
             LIMIT {term_limit}
         ), misspelt AS (
             SELECT t.id, t.synonym_id, t.section, t.stems, t.term, 1 AS way,
                 similarity(t.term_key, $5)::float8 AS weight
             FROM synonym_term t JOIN mir_synonym s ON s.id = t.synonym_id AND s.is_active
-            WHERE $5 IS NOT NULL AND t.term_key % $5 AND t.status = 'active' AND ($7 IS NULL OR s.tag_type = $7)
-                AND NOT EXISTS (SELECT 1 FROM keyed WHERE section IN ('name', 'search_terms', 'translations'))
+            WHERE $5 IS NOT NULL AND t.term_key % $5 AND t.status = 'active' AND t.section IN {NAMES}
+                AND ($7 IS NULL OR s.tag_type = $7)
+                AND NOT EXISTS (SELECT 1 FROM keyed WHERE section IN {NAMES})
             ORDER BY weight DESC, t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term
             LIMIT {share}
         ), found AS MATERIALIZED (
@@ -114,14 +122,14 @@ struct VectorTable {
 const ACTIVE: VectorTable = VectorTable {
     from: "mir_synonym s",
     embedding: "s.embedding",
-    in_space: "s.embedding_space = $8 AND s.embedding_dimensions = $9",
+    in_space: "s.embedding_space = $8 AND s.embedding_dimensions = $10",
 };
 
 /// Those of another space.
 const OTHER: VectorTable = VectorTable {
     from: "mir_synonym s LEFT JOIN synonym_embedding e ON e.synonym_id = s.id AND e.space = $8",
     embedding: "e.embedding",
-    in_space: "e.dimensions = $9",
+    in_space: "e.dimensions = $10",
 };
 
 impl PostgresStore {
@@ -134,12 +142,17 @@ impl PostgresStore {
         });
         // No stored text has a NUL, and no statement can.
         let keys: Vec<&String> = recall.keys.iter().filter(|key| !key.contains('\0')).collect();
-        let fuzzy_key = recall.fuzzy_key.filter(|key| !key.contains('\0'));
+        let fuzzy_key = recall.fuzzy_key.filter(|key| !key.contains('\0') && may_be_misspelt(&word_tags));
         let words: Vec<String> = recall.stems.iter().map(|stems| any_of(stems)).collect();
         let weights: Vec<f64> = word_tags.iter().map(|tags| rarity(*tags, tag_count)).collect();
+        let weight: f64 = weights.iter().sum();
         let all_words = (words.len() > 1).then(|| {
             words.iter().filter(|word| !word.is_empty()).map(|word| format!("({word})")).collect::<Vec<_>>().join(" & ")
         });
+        let has_rare = word_tags.iter().any(|tags| (1..=FREQUENT).contains(tags));
+        let is_looked_up = |tags: usize| !has_rare || tags <= FREQUENT;
+        let looked_up = words.into_iter().zip(weights).zip(&word_tags).filter(|(_, tags)| is_looked_up(**tags));
+        let (words, weights): (Vec<String>, Vec<f64>) = looked_up.map(|(word, _)| word).unzip();
         let statement = recall_sql(if is_active { &ACTIVE } else { &OTHER }, recall.term_limit, recall.vector_limit);
         let vector = recall.vector.map(|(_, vector)| padded(vector)).transpose()?;
         let (space, tag_type) = (recall.vector.map(|(space, _)| space), recall.tag_type.map(TagType::as_str));
@@ -154,6 +167,7 @@ impl PostgresStore {
                 vector.as_ref().map_or_else(|| literal::<&str>(None), |vector| array(vector, "real")),
                 literal(tag_type),
                 literal(space),
+                weight.to_string(),
                 dimensions.map_or_else(|| "NULL".to_owned(), |dimensions| dimensions.to_string()),
             ];
             tracing::trace!(statement = with_values(&statement, &values), "recall, to be explained or timed");
@@ -167,6 +181,7 @@ impl PostgresStore {
             .bind(vector)
             .bind(tag_type)
             .bind(space)
+            .bind(weight)
             .bind(dimensions)
             .fetch_all(&self.readers)
             .await?;

@@ -75,17 +75,22 @@ impl SessionSettings {
 /// Neighbours that a search of the graph keeps in view: more than any answer takes.
 const HNSW_EF_SEARCH: u32 = 200;
 
-/// Lists for so many rows, as pgvector's documentation advises, at least 10.
+/// Lists for so many rows: the square root, which pgvector's documentation advises for more than a million. Its rows/1000 for
+/// fewer makes few long lists, which take twice as long to search (docs/SCALING.md).
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a square root"
+)]
 fn lists(rows: u64) -> u32 {
-    u32::try_from((rows / 1000).max(10)).unwrap_or(u32::MAX)
+    ((rows as f64).sqrt() as u32).max(10)
 }
 
-/// Lists that a search looks at. The square root that is advised finds 0.9 of the ten nearest among tags; three times as many
-/// find 0.98 (`cargo bench --bench postgres` prints it).
+/// Lists that a search looks at: as advised, the square root (`cargo bench --bench postgres` prints what that finds).
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a square root")]
 fn probes(lists: u32) -> u32 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
-    let probes = (f64::from(lists).sqrt() * 3.0).ceil() as u32;
-    probes.min(lists).max(1)
+    (f64::from(lists).sqrt().ceil() as u32).max(1)
 }
 
 /// The index as it was built.
@@ -310,7 +315,7 @@ mod tests {
 
     #[test]
     fn lists_and_probes_grow_with_the_table() {
-        assert_eq!((lists(0), lists(10_000), lists(100_000)), (10, 10, 100));
-        assert_eq!((probes(0), probes(10), probes(100)), (1, 10, 30));
+        assert_eq!((lists(0), lists(10_000), lists(100_000)), (10, 100, 316));
+        assert_eq!((probes(0), probes(10), probes(316)), (1, 4, 18));
     }
 }

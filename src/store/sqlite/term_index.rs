@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     domain::{Lang, Section, Synonyms, TagType, parse_stems, rarity},
-    store::{CandidateTag, EXACT_OR_MISSPELT_SHARE, MatchedTerm, Recall, Recalled},
+    store::{CandidateTag, EXACT_OR_MISSPELT_SHARE, MatchedTerm, Recall, Recalled, may_be_misspelt},
 };
 
 /// Dead places are swept away once they are more than this share (one in …) of all.
@@ -36,8 +36,9 @@ pub(super) struct TermIndex {
     rows: HashMap<i64, IndexedRow>,
     by_key: HashMap<Box<str>, Vec<Place>>,
     by_stem: HashMap<Box<str>, Vec<Place>>,
-    by_trigram: HashMap<[char; 3], Vec<Place>>,
     /// Names alone: what people misspell.
+    by_trigram: HashMap<[char; 3], Vec<Place>>,
+    /// Names alone.
     by_beginning: HashMap<[char; 2], Vec<Place>>,
     dead: usize,
 }
@@ -136,13 +137,13 @@ impl TermIndex {
         for stem in parse_stems(&indexed.term.stems).flatten() {
             push(&mut self.by_stem, stem, place);
         }
-        for trigram in key.array_windows::<3>() {
-            push_once(self.by_trigram.entry(*trigram).or_default(), place);
-        }
-        if let Some([first, second, ..]) = key.get(..2)
-            && indexed.is_name()
-        {
-            self.by_beginning.entry([*first, *second]).or_default().push(place);
+        if indexed.is_name() {
+            for trigram in key.array_windows::<3>() {
+                push_once(self.by_trigram.entry(*trigram).or_default(), place);
+            }
+            if let Some([first, second, ..]) = key.get(..2) {
+                self.by_beginning.entry([*first, *second]).or_default().push(place);
+            }
         }
         let row = self.rows.entry(indexed.term.synonym_id);
         row.or_insert_with(|| IndexedRow { tag: indexed.tag.clone(), places: Vec::new() }).places.push(place);
@@ -189,7 +190,9 @@ impl TermIndex {
         let misspelt = !by_key.iter().any(|(_, place)| live(*place).is_some_and(Indexed::is_name));
         self.keep_best(by_key, share, &mut found);
 
-        if let Some(key) = recall.fuzzy_key.filter(|_| misspelt) {
+        let lists: Vec<Vec<Place>> = recall.stems.iter().map(|stems| self.by_word(stems)).collect();
+        let word_tags: Vec<usize> = lists.iter().map(|list| self.tags_among(list)).collect();
+        if let Some(key) = recall.fuzzy_key.filter(|_| misspelt && may_be_misspelt(&word_tags)) {
             let key: Vec<char> = key.chars().collect();
             for mut hits in [self.by_trigrams(&key), self.by_beginning(&key)] {
                 hits.retain(|(_, place)| live(*place).is_some());
@@ -197,8 +200,6 @@ impl TermIndex {
             }
         }
 
-        let lists: Vec<Vec<Place>> = recall.stems.iter().map(|stems| self.by_word(stems)).collect();
-        let word_tags: Vec<usize> = lists.iter().map(|list| self.tags_among(list)).collect();
         let weights = word_tags.iter().map(|tags| rarity(*tags, self.len()));
         let hits = weighed(lists.iter().map(Vec::as_slice).zip(weights));
         self.keep_best(
