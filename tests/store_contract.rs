@@ -49,12 +49,16 @@ mod jobs;
 mod merge;
 #[path = "store_contract/other_handles.rs"]
 mod other_handles;
+#[path = "store_contract/postgres_backup.rs"]
+mod postgres_backup;
 #[path = "store_contract/restore.rs"]
 mod restore;
 #[path = "store_contract/review.rs"]
 mod review;
 #[path = "store_contract/search.rs"]
 mod search;
+#[path = "store_contract/sqlite_backup.rs"]
+mod sqlite_backup;
 #[path = "store_contract/sqlite_durability.rs"]
 mod sqlite_durability;
 #[path = "store_contract/sqlite_file.rs"]

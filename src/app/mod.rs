@@ -1,5 +1,6 @@
 //! Wiring: settings become the parts of a running program. The only place that names a backend.
 
+mod backup;
 mod error;
 mod providers;
 mod server;
@@ -23,6 +24,7 @@ use crate::{
     },
 };
 
+pub use backup::{backup, restore};
 pub use error::AppError;
 pub use providers::{ChosenGenerator, ollama_client};
 pub use server::{ServeOptions, Server, Shutdown, serve, work};
@@ -104,14 +106,21 @@ impl App {
 pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, AppError> {
     match &settings.database {
         Database::Sqlite(path) => {
-            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                create_folder(folder)?;
-            }
+            create_folder_of(path)?;
             let max_attempts = settings.jobs.max_attempts;
             let options = SqliteOptions { max_attempts, ..SqliteOptions::new(path) };
-            Ok(Arc::new(SqliteStore::open(options).await?))
+            // Boxed, for every command holds the future of opening.
+            Ok(Arc::new(Box::pin(SqliteStore::open(options)).await?))
         }
-        Database::Postgres(options) => Ok(Arc::new(PostgresStore::open(options.clone()).await?)),
+        Database::Postgres(options) => Ok(Arc::new(Box::pin(PostgresStore::open(options.clone())).await?)),
+    }
+}
+
+/// Creates the folder of a file that is about to be created.
+fn create_folder_of(file: &Path) -> Result<(), AppError> {
+    match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => create_folder(folder),
+        None => Ok(()),
     }
 }
 

@@ -1,14 +1,14 @@
-//! Lines of `musonym import`: an export's own rows, plain rows with the sections beside the name, and rows as the API
-//! writes them. Each is checked whole.
+//! Lines of `musonym import`: an export's header and its own rows, plain rows with the sections beside the name, and rows as
+//! the API writes them. Each is checked whole.
 
 use serde_json::{Map, Value};
 
-use super::render::printable;
+use super::{import_record, render::printable};
 use crate::{
     domain::{
         Confidence, Lang, Section, Source, Synonyms, SynonymsError, TagName, TagType, Term, TermStatus, Translations,
     },
-    store::{ExportRow, ExportSynonyms},
+    store::{ExportHeader, ExportRow, ExportSynonyms},
 };
 
 /// The confidence of a row that names none: a file that somebody chose to import is better than a guess and not as
@@ -19,21 +19,39 @@ const DEFAULT_CONFIDENCE: f64 = 0.8;
 const SECTIONS: [&str; 4] = ["search_terms", "related_tags", "usage_context", "translations"];
 
 /// What else a row may say.
-const KEYS: [&str; 5] = ["tag_type", "name", "tag_name", "synonyms", "confidence"];
+const KEYS: [&str; 6] = ["tag_type", "name", "tag_name", "tag_created_at", "synonyms", "confidence"];
+
+/// The key by which the header of an export is known.
+const FORMAT_KEY: &str = "musonym_export";
 
 /// What the API adds to a row, and an import has no use for.
 const IGNORED: [&str; 8] = ["id", "tag_id", "source", "is_active", "version", "embedding", "created_at", "updated_at"];
+
+/// What a line holds.
+#[derive(Debug, PartialEq)]
+pub(super) enum Parsed {
+    /// The first line of an export.
+    Header(ExportHeader),
+    /// A tag.
+    Row(ExportRow),
+}
 
 /// Reads one line.
 ///
 /// # Errors
 /// What is wrong with it, and the mend.
-pub(super) fn parse(line: &str) -> Result<ExportRow, String> {
+pub(super) fn parse(line: &str) -> Result<Parsed, String> {
     let value: Value =
         serde_json::from_str(line).map_err(|error| format!("it is not JSON: {}", json_problem(&error)))?;
     let Value::Object(mut row) = value else {
         return Err("it is no JSON object with tag_type and name".to_owned());
     };
+    if let Some(format) = row.get(FORMAT_KEY) {
+        import_record::check_format(format)?;
+        let header = serde_json::from_value(Value::Object(row)).map_err(|error| json_problem(&error))?;
+        import_record::check_header(&header)?;
+        return Ok(Parsed::Header(header));
+    }
     check_keys(&row)?;
     let tag_type: TagType = text(&row, "tag_type")?.ok_or("tag_type is missing: genre or mood")?.parse()?;
     let name = match (text(&row, "name")?, text(&row, "tag_name")?) {
@@ -42,8 +60,12 @@ pub(super) fn parse(line: &str) -> Result<ExportRow, String> {
         (Some(_), Some(_)) => return Err("it has both name and tag_name: keep one".to_owned()),
     };
     let name = TagName::parse(name).map_err(|error| error.to_string())?;
+    let tag_created_at = match row.remove("tag_created_at").filter(|value| !value.is_null()) {
+        None => None,
+        Some(value) => Some(import_record::moment(value, "tag_created_at")?),
+    };
     let synonyms = synonyms(&mut row)?;
-    Ok(ExportRow { tag_type, name, synonyms })
+    Ok(Parsed::Row(ExportRow { tag_type, name, tag_created_at, synonyms }))
 }
 
 fn check_keys(row: &Map<String, Value>) -> Result<(), String> {
@@ -93,7 +115,7 @@ fn synonyms(row: &mut Map<String, Value>) -> Result<Option<ExportSynonyms>, Stri
         Some(value) => serde_json::from_value(value).map_err(|error| json_problem(&error))?,
     };
     let terms = sections.into_terms(Source::Import, confidence).map_err(|error| error.to_string())?;
-    Ok(Some(ExportSynonyms { source: Source::Import, confidence, is_active: true, terms }))
+    Ok(Some(ExportSynonyms { source: Source::Import, confidence, is_active: true, terms, record: None }))
 }
 
 /// The synonyms of an export, every term checked as if a person had written it.
@@ -105,6 +127,9 @@ fn exported(synonyms: Map<String, Value>) -> Result<ExportSynonyms, String> {
             return Err(format!("the translation `{}` has no lang: en or fr", printable(&term.term, 40)));
         }
         check_one(term).map_err(|error| error.to_string())?;
+    }
+    if let Some(record) = &synonyms.record {
+        import_record::check(record)?;
     }
     // What is searched and shown is bounded; what was rejected may be more.
     let sections = Synonyms::from_terms(&synonyms.terms);
@@ -135,7 +160,7 @@ fn check_one(term: &Term) -> Result<(), SynonymsError> {
 }
 
 /// What serde says, without the number of the line, which is known better outside.
-fn json_problem(error: &serde_json::Error) -> String {
+pub(super) fn json_problem(error: &serde_json::Error) -> String {
     printable(&error.to_string().replace("line 1 ", ""), 160)
 }
 
@@ -143,21 +168,28 @@ fn json_problem(error: &serde_json::Error) -> String {
 mod tests {
     use super::*;
 
+    fn row(line: &str) -> ExportRow {
+        match parse(line).unwrap() {
+            Parsed::Row(row) => row,
+            Parsed::Header(header) => panic!("{header:?}"),
+        }
+    }
+
     #[test]
     fn the_three_forms_say_the_same() {
         let plain = r#"{"tag_type":"genre","name":"dub","search_terms":["dub reggae"],"translations":{"fr":["dub"]}}"#;
         let api = r#"{"id":3,"tag_type":"genre","tag_name":"dub","version":2,"confidence":0.8,
             "synonyms":{"search_terms":["dub reggae"],"translations":{"fr":["dub"]}}}"#;
-        let row = parse(plain).unwrap();
-        assert_eq!(parse(api).unwrap(), row);
-        let exported = serde_json::to_string(&row).unwrap();
-        assert_eq!(parse(&exported).unwrap(), row);
-        assert_eq!(row.synonyms.unwrap().source, Source::Import);
+        let expected = row(plain);
+        assert_eq!(row(api), expected);
+        let exported = serde_json::to_string(&expected).unwrap();
+        assert_eq!(row(&exported), expected);
+        assert_eq!(expected.synonyms.unwrap().source, Source::Import);
     }
 
     #[test]
     fn a_tag_alone_is_a_row() {
-        assert_eq!(parse(r#"{"tag_type":"mood","name":"calm"}"#).unwrap().synonyms, None);
+        assert_eq!(row(r#"{"tag_type":"mood","name":"calm"}"#).synonyms, None);
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Lines of a file from outside: split at `\n` only, never more of one in memory than [`MAX_LINE_BYTES`].
+//! Lines of a file from outside: split at `\n` only, never more of one in memory than allowed.
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read, Seek},
     path::Path,
 };
 
@@ -30,6 +30,57 @@ pub(super) fn open(path: &Path) -> Result<Input, CliError> {
     Ok(BufReader::with_capacity(BUFFER_BYTES, Box::new(file)))
 }
 
+/// A file that is read more than once: what is no file but a stream (stdin, a pipe) is kept in a temporary one, which is
+/// gone with the process.
+pub(super) struct Rereadable(File);
+
+impl Rereadable {
+    pub(super) fn open(path: &Path) -> Result<Self, CliError> {
+        let mut input = open(path)?;
+        if path != Path::new("-")
+            && let Ok(file) = File::open(path)
+            && file.metadata().is_ok_and(|metadata| metadata.is_file())
+        {
+            return Ok(Self(file));
+        }
+        let kept = |error: io::Error| {
+            let folder = std::env::temp_dir();
+            CliError::Failed(format!(
+                "the input cannot be kept in {}: {error}\nName a folder with room for it in TMPDIR, or import from a file.",
+                folder.display()
+            ))
+        };
+        let mut file = temporary_file().map_err(kept)?;
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            match input.read(&mut buffer) {
+                Ok(0) => return Ok(Self(file)),
+                Ok(bytes) => io::Write::write_all(&mut file, &buffer[..bytes]).map_err(kept)?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(broken_off(path, &error)),
+            }
+        }
+    }
+
+    /// From the start. One reader at a time: they share a place in the file.
+    pub(super) fn read(&self) -> io::Result<BufReader<&File>> {
+        (&self.0).rewind()?;
+        Ok(BufReader::with_capacity(BUFFER_BYTES, &self.0))
+    }
+}
+
+/// A file for this user alone, without a name by the time it is used.
+fn temporary_file() -> io::Result<File> {
+    let path = std::env::temp_dir().join(format!("musonym-{}-{:016x}", std::process::id(), fastrand::u64(..)));
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
+}
+
 /// A failure in the middle of a file.
 pub(super) fn broken_off(path: &Path, error: &io::Error) -> CliError {
     CliError::Failed(format!("reading {} broke off: {error}", path.display()))
@@ -42,7 +93,7 @@ pub(super) enum Line {
     Text(String),
     /// Bytes that are not UTF-8.
     NotUtf8,
-    /// More than [`MAX_LINE_BYTES`].
+    /// More bytes than allowed.
     TooLong,
 }
 
@@ -50,11 +101,18 @@ pub(super) enum Line {
 pub(super) struct Lines<R> {
     reader: R,
     number: u64,
+    longest: usize,
 }
 
 impl<R: BufRead> Lines<R> {
+    /// Of at most [`MAX_LINE_BYTES`] each.
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, number: 0 }
+        Self::with_longest(reader, MAX_LINE_BYTES)
+    }
+
+    /// Of at most so many bytes each.
+    pub(super) fn with_longest(reader: R, longest: usize) -> Self {
+        Self { reader, number: 0, longest }
     }
 
     /// The next line with its number; `None` at the end.
@@ -80,7 +138,7 @@ impl<R: BufRead> Lines<R> {
                 }
                 None => (available, available.len()),
             };
-            if bytes.len() + part.len() > MAX_LINE_BYTES {
+            if bytes.len() + part.len() > self.longest {
                 // The rest is read past, not kept.
                 too_long = true;
                 bytes = Vec::new();

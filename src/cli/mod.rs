@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand. Results go to stdout, everything said beside them to stderr; a progress
 //! bar only when stderr is a terminal. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 
+mod backup;
 mod demo;
 mod doctor;
 mod error;
@@ -8,7 +9,9 @@ mod eval;
 mod export;
 mod generate;
 mod import;
+mod import_record;
 mod import_rows;
+mod import_vectors;
 mod jobs;
 mod lexicon;
 mod lines;
@@ -17,6 +20,7 @@ mod output;
 mod progress;
 mod reembed;
 mod render;
+mod restore;
 mod review;
 mod search;
 mod serve;
@@ -83,6 +87,8 @@ enum Command {
     Generate(generate::GenerateArgs),
     Export(export::ExportArgs),
     Import(import::ImportArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Review(review::ReviewArgs),
     Jobs(jobs::JobsArgs),
     Eval(eval::EvalArgs),
@@ -157,6 +163,8 @@ async fn dispatch(command: Command, settings: Settings) -> Result<(), CliError> 
         Command::Generate(args) => generate::run(args, settings).await,
         Command::Export(args) => export::run(args, settings).await,
         Command::Import(args) => import::run(args, settings).await,
+        Command::Backup(args) => backup::run(args, settings).await,
+        Command::Restore(args) => restore::run(args, settings).await,
         Command::Review(args) => review::run(args, settings).await,
         Command::Jobs(args) => jobs::run(args, settings).await,
         Command::Eval(args) => eval::run(args, settings).await,

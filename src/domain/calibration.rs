@@ -36,7 +36,14 @@ impl Calibration {
         }
         let floor = quantile(others, FLOOR_QUANTILE);
         let ceiling = quantile(own, CEILING_QUANTILE).max(floor + NARROWEST);
-        Some(Self { floor, ceiling, tags })
+        Some(Self { floor, ceiling, tags }.rounded())
+    }
+
+    /// To six decimals, which is more than was measured: a number of few digits is the same after any way through JSON.
+    #[must_use]
+    pub fn rounded(self) -> Self {
+        let round = |value: f64| (value * 1e6).round() / 1e6;
+        Self { floor: round(self.floor), ceiling: round(self.ceiling), ..self }
     }
 
     /// The values that are shipped for spaces whose name says what model made them. Those of the built-in model were measured

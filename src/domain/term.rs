@@ -135,12 +135,16 @@ impl Confidence {
     /// A person said so.
     pub const CERTAIN: Self = Self(1.0);
 
-    /// Checks that `value` is within 0..=1 (NaN is not).
+    /// Checks that `value` is within 0..=1 (NaN is not). Kept to twelve decimals: a number of up to fifteen digits is the
+    /// same after any way through JSON, which not every parser grants to those of seventeen.
     ///
     /// # Errors
     /// [`ConfidenceError`] with the number.
     pub fn new(value: f64) -> Result<Self, ConfidenceError> {
-        if (0.0..=1.0).contains(&value) { Ok(Self(value)) } else { Err(ConfidenceError(value)) }
+        if !(0.0..=1.0).contains(&value) {
+            return Err(ConfidenceError(value));
+        }
+        Ok(Self((value * 1e12).round() / 1e12))
     }
 
     /// The nearest confidence to a computed number; NaN counts as 0. Rounded to three decimals.

@@ -10,6 +10,7 @@
 #![expect(clippy::duplicate_mod, reason = "docs/adr/0006: the statements are compiled once for each database")]
 
 mod error;
+mod export;
 pub mod postgres;
 mod review;
 mod sampling;
@@ -22,12 +23,16 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 pub use error::StoreError;
+pub use export::{
+    EXPORT_FORMAT, ExportDetail, ExportHeader, ExportRecord, ExportRevision, ExportRow, ExportSynonyms, ExportVector,
+    ImportOutcome,
+};
 pub use review::{BulkVerdict, Decision, ReviewCounts, ReviewFilter, ReviewItem, ReviewOutcome, Verdict};
 pub use types::{
-    CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, ExportRow,
-    ExportSynonyms, Finish, Generated, GenerationDone, GenerationNeed, GenerationOutcome, ImportOutcome, JobCounts,
-    JobFilter, Listing, MatchedTerm, Page, Recall, Recalled, Retention, Revision, SynonymFilter, SynonymsDraft,
-    TagFilter, TagOverview, TagUpdate, TagVector, VectorHit, VectorIndexReport, WebhookEvent, WebhookOutcome,
+    CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, Generated,
+    GenerationDone, GenerationNeed, GenerationOutcome, JobCounts, JobFilter, Listing, MatchedTerm, Page, Recall,
+    Recalled, Retention, Revision, SynonymFilter, SynonymsDraft, TagFilter, TagOverview, TagUpdate, TagVector,
+    VectorHit, VectorIndexReport, WebhookEvent, WebhookOutcome,
 };
 
 use crate::domain::{
@@ -147,10 +152,14 @@ pub trait SynonymStore: Send + Sync {
 
     /// Stores rows of an export or of a plain file, each a whole tag, in one transaction; tags that are new get
     /// created. A row that a person wrote is left alone unless `replace` is set. One outcome per row, in order.
+    ///
+    /// A row with an [`ExportRecord`] whose tag has no synonyms is stored as it is: version, moments, history. Its vectors are
+    /// stored, as the row's own or beside it as their space is the active one or not, wherever its terms are; a row that gets no
+    /// vector of the active space is embedded by a job.
     async fn import_rows(&self, rows: &[ExportRow], replace: bool) -> Result<Vec<ImportOutcome>>;
 
-    /// Tags with everything stored for them, by type and number.
-    async fn export_rows(&self, page: &Page) -> Result<Listing<ExportRow>>;
+    /// Tags with what is stored for them, by type and number. Each page shows one state of the database.
+    async fn export_rows(&self, page: &Page, detail: ExportDetail) -> Result<Listing<ExportRow>>;
 
     /// Who changed a row when, newest first.
     async fn revisions(&self, synonym_id: i64, page: &Page) -> Result<Listing<Revision>>;
@@ -310,6 +319,16 @@ pub trait AdminStore: Send + Sync {
     /// Makes `space` the active embedding space, drops the vectors of the former one and enqueues the embedding of
     /// every active row. Returns how many jobs are new.
     async fn switch_embedding_space(&self, space: &str) -> Result<u64>;
+
+    /// The header of an export of this database.
+    async fn export_header(&self) -> Result<ExportHeader>;
+
+    /// Before an import: where no embedding space is active, takes over that of the export. What was measured of the spaces
+    /// comes along where the export's is now the active one and nothing was measured here. Returns the active space.
+    async fn adopt_header(&self, header: &ExportHeader) -> Result<Option<String>>;
+
+    /// Most dimensions of a vector that this backend keeps; `None` where any number does.
+    fn longest_vector(&self) -> Option<usize>;
 
     /// Builds, rebuilds or drops the approximate index of the vectors where its size asks for it; what was done, if anything.
     /// May take minutes. Backends that compare all vectors have nothing to do.

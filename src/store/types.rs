@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt, str::FromStr, sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{
@@ -87,45 +87,6 @@ pub struct SynonymsDraft {
     pub terms: Vec<Term>,
     /// How far the row can be trusted.
     pub confidence: Confidence,
-}
-
-/// A tag with everything stored for it: one line of `musonym export`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ExportRow {
-    /// Genre or mood.
-    pub tag_type: TagType,
-    /// The tag's name.
-    pub name: TagName,
-    /// The synonyms; `None` for a tag that has none yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub synonyms: Option<ExportSynonyms>,
-}
-
-/// The synonyms of an [`ExportRow`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ExportSynonyms {
-    /// Who wrote the row.
-    pub source: Source,
-    /// How far it can be trusted.
-    pub confidence: Confidence,
-    /// False for a tombstone.
-    pub is_active: bool,
-    /// All terms, rejected ones included.
-    pub terms: Vec<Term>,
-}
-
-/// What became of an imported row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ImportOutcome {
-    /// The tag was new.
-    Created,
-    /// The tag was there, its synonyms are replaced.
-    Replaced,
-    /// The same stands there already.
-    Unchanged,
-    /// A person wrote what is there; it was kept.
-    KeptManual,
 }
 
 /// A change of a row, as recorded with it.

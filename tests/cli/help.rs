@@ -2,7 +2,7 @@
 
 use super::Home;
 
-const COMMANDS: [&[&str]; 28] = [
+const COMMANDS: [&[&str]; 30] = [
     &["demo"],
     &["serve"],
     &["worker"],
@@ -15,6 +15,8 @@ const COMMANDS: [&[&str]; 28] = [
     &["generate"],
     &["export"],
     &["import"],
+    &["backup"],
+    &["restore"],
     &["review"],
     &["review", "list"],
     &["review", "accept"],
@@ -70,6 +72,8 @@ fn wrong_usage_ends_with_2_and_writes_nothing() {
         &["tags", "import", "-"],
         &["tags", "import", "-", "--format", "xml"],
         &["tags", "merge", "dub", "--type", "genre"],
+        &["backup"],
+        &["restore", "a.db", "b.db"],
         &["tags", "merge", "dub", "dub reggae"],
         &["review", "accept"],
         &["review", "accept", "one"],

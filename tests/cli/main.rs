@@ -12,6 +12,7 @@ mod review;
 mod running;
 #[path = "../support/mod.rs"]
 mod support;
+mod transfer;
 
 use std::{
     io::Write,

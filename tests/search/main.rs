@@ -124,7 +124,12 @@ fn row(tag_type: TagType, name: &str, terms: &[(Section, String)]) -> ExportRow 
             status: TermStatus::Active,
         })
         .collect();
-    let synonyms =
-        ExportSynonyms { source: Source::Import, confidence: Confidence::clamped(0.8), is_active: true, terms };
-    ExportRow { tag_type, name: TagName::parse(name).unwrap(), synonyms: Some(synonyms) }
+    let synonyms = ExportSynonyms {
+        source: Source::Import,
+        confidence: Confidence::clamped(0.8),
+        is_active: true,
+        terms,
+        record: None,
+    };
+    ExportRow { tag_type, name: TagName::parse(name).unwrap(), tag_created_at: None, synonyms: Some(synonyms) }
 }

@@ -1,6 +1,6 @@
 //! The databases that the suite runs on, and the few steps that many tests share.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use musonym::{
@@ -56,25 +56,36 @@ pub struct Db {
 
 /// A fresh SQLite file.
 pub async fn sqlite() -> Db {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("musonym.db");
+    open(Sqlite { path, _folder: Some(folder) }).await
+}
+
+/// The SQLite file at this path, which stays.
+pub async fn sqlite_at(path: PathBuf) -> Db {
+    open(Sqlite { path, _folder: None }).await
+}
+
+async fn open(backend: Sqlite) -> Db {
     crate::sqlite_statements::write_down_statements();
-    let backend = Sqlite { folder: tempfile::tempdir().unwrap() };
     Db { store: backend.reopen().await, backend: Box::new(backend) }
 }
 
 struct Sqlite {
-    folder: TempDir,
+    path: PathBuf,
+    _folder: Option<TempDir>,
 }
 
 impl Sqlite {
     async fn connect(&self) -> SqliteConnection {
-        SqliteConnectOptions::new().filename(self.folder.path().join("musonym.db")).connect().await.unwrap()
+        SqliteConnectOptions::new().filename(&self.path).connect().await.unwrap()
     }
 }
 
 #[async_trait]
 impl Backend for Sqlite {
     async fn reopen(&self) -> Arc<dyn Store> {
-        let options = SqliteOptions { max_attempts: 3, ..SqliteOptions::new(self.folder.path().join("musonym.db")) };
+        let options = SqliteOptions { max_attempts: 3, ..SqliteOptions::new(&self.path) };
         Arc::new(SqliteStore::open(options).await.unwrap())
     }
 
@@ -109,8 +120,13 @@ impl Backend for Sqlite {
 
 /// A fresh PostgreSQL database; `None` where a developer goes without.
 pub async fn postgres() -> Option<Db> {
-    let backend = Postgres { database: Database::create().await? };
-    Some(Db { store: backend.reopen().await, backend: Box::new(backend) })
+    Some(postgres_in(Database::create().await?).await)
+}
+
+/// This PostgreSQL database.
+pub async fn postgres_in(database: Database) -> Db {
+    let backend = Postgres { database };
+    Db { store: backend.reopen().await, backend: Box::new(backend) }
 }
 
 struct Postgres {

@@ -119,10 +119,12 @@ contract! {
             .map(|n| musonym::store::ExportRow {
                 tag_type: TagType::Genre,
                 name: name(&format!("rock number {n}")),
+                tag_created_at: None,
                 synonyms: Some(musonym::store::ExportSynonyms {
                     source: musonym::domain::Source::Lexicon,
                     confidence: musonym::domain::Confidence::CERTAIN,
                     is_active: true,
+                    record: None,
                     terms: crate::backend::terms(
                         &["rock band from the city", "rock club night", "rock song"], musonym::domain::Source::Lexicon,
                     ),
@@ -271,7 +273,7 @@ contract! {
         rises("activation");
         db.store.rename_tag(&genre("aaa"), &name("abc"), Priority::LOW).await.unwrap();
         rises("renaming");
-        let rows = db.store.export_rows(&musonym::store::Page::first(9)).await.unwrap().items;
+        let rows = db.store.export_rows(&musonym::store::Page::first(9), musonym::store::ExportDetail::Plain).await.unwrap().items;
         db.store.delete_tag(&genre("abc")).await.unwrap();
         rises("deletion");
         db.store.import_rows(&rows, false).await.unwrap();

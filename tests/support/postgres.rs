@@ -31,6 +31,12 @@ impl Database {
         Some(Self { url: format!("{before}/{name}"), name, server })
     }
 
+    /// A database of another name on the same server, which somebody else creates; dropped with its value.
+    pub fn beside(&self, suffix: &str) -> Self {
+        let name = format!("{}{suffix}", self.name);
+        Self { url: format!("{}{suffix}", self.url), name, server: self.server.clone() }
+    }
+
     /// How tests open it: few connections, for many tests share a server.
     pub fn options(&self) -> PostgresOptions {
         PostgresOptions { max_attempts: 3, max_connections: 4, ..PostgresOptions::new(self.url.clone()) }

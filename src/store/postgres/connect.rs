@@ -45,14 +45,7 @@ pub(super) fn newest_schema() -> i64 {
 
 pub(super) async fn open(options: &PostgresOptions, index_settings: &Arc<SessionSettings>) -> Result<Opened> {
     let connect = PgConnectOptions::from_str(options.url.expose_secret())
-        // The error of a URL may repeat its password.
-        .map_err(|_| {
-            StoreError::Unusable(
-                "the database URL cannot be read: write postgres://USER:PASSWORD@HOST:PORT/DATABASE, and percent-encode \
-                 what is special in the password"
-                    .to_owned(),
-            )
-        })?
+        .map_err(|_| unreadable_url())?
         .application_name("musonym")
         .log_statements(tracing::log::LevelFilter::Trace)
         .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(1));
@@ -66,6 +59,15 @@ pub(super) async fn open(options: &PostgresOptions, index_settings: &Arc<Session
     migrate(&pool, &location).await?;
     attach::attach(&pool, &options.attached).await?;
     Ok(Opened { pool, location })
+}
+
+/// The error of a URL may repeat its password: this one does not.
+pub(super) fn unreadable_url() -> StoreError {
+    StoreError::Unusable(
+        "the database URL cannot be read: write postgres://USER:PASSWORD@HOST:PORT/DATABASE, and percent-encode what is \
+         special in the password"
+            .to_owned(),
+    )
 }
 
 fn pool(options: &PostgresOptions, connect: PgConnectOptions, index_settings: &Arc<SessionSettings>) -> PgPool {

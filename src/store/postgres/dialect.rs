@@ -7,7 +7,7 @@ use sqlx::{PgConnection, postgres::PgRow};
 
 use crate::{
     domain::{Term, Timestamp},
-    store::{EmbeddingDone, Result, StoreError},
+    store::{ExportVector, Result, StoreError},
 };
 
 pub(super) type DbConnection = PgConnection;
@@ -64,6 +64,11 @@ pub(super) fn timestamp(moment: Moment) -> Result<Timestamp> {
     Ok(moment.trunc_subsecs(3))
 }
 
+/// A moment from outside as the database keeps it.
+pub(super) fn moment(timestamp: Timestamp) -> Moment {
+    timestamp.trunc_subsecs(3)
+}
+
 pub(super) fn later(moment: Moment, by: Duration) -> Moment {
     TimeDelta::from_std(by).ok().and_then(|by| moment.checked_add_signed(by)).unwrap_or(Moment::MAX_UTC)
 }
@@ -76,6 +81,9 @@ pub(super) fn earlier(moment: Moment, by: Duration) -> Moment {
 pub(super) fn list(ids: &[i64]) -> Vec<i64> {
     ids.to_vec()
 }
+
+/// Most dimensions of a vector.
+pub(super) const LONGEST_VECTOR: Option<usize> = Some(COLUMN_DIMENSIONS);
 
 /// A vector as a parameter, padded.
 ///
@@ -157,16 +165,22 @@ pub(super) async fn embedding(connection: &mut DbConnection, synonym_id: i64) ->
 }
 
 /// Stores a vector of the active space unless the row has changed since; whether it did.
-pub(super) async fn store_vector(connection: &mut DbConnection, space: &str, done: &EmbeddingDone) -> Result<bool> {
+pub(super) async fn store_vector(
+    connection: &mut DbConnection,
+    space: &str,
+    synonym_id: i64,
+    version: i64,
+    vector: &[f32],
+) -> Result<bool> {
     let updated = sqlx::query(
         "UPDATE mir_synonym SET embedding = $1::real[]::vector, embedding_space = $2, embedding_dimensions = $5
          WHERE id = $3 AND version = $4",
     )
-    .bind(padded(&done.vector)?)
+    .bind(padded(vector)?)
     .bind(space)
-    .bind(done.synonym_id)
-    .bind(done.version)
-    .bind(dimensions(&done.vector))
+    .bind(synonym_id)
+    .bind(version)
+    .bind(dimensions(vector))
     .execute(connection)
     .await?;
     Ok(updated.rows_affected() == 1)
@@ -193,6 +207,25 @@ pub(super) async fn store_other_vector(
     .execute(connection)
     .await?;
     Ok(stored.rows_affected() == 1)
+}
+
+/// The vectors of these rows: the row, 0 for its own vector and 1 for one that stands beside it, the vector.
+pub(super) async fn vectors_of(connection: &mut DbConnection, ids: &[i64]) -> Result<Vec<(i64, i32, ExportVector)>> {
+    let found: Vec<(i64, i32, String, Vec<f32>, i32)> = sqlx::query_as(
+        "SELECT id, 0, embedding_space, embedding::real[], embedding_dimensions
+         FROM mir_synonym WHERE embedding IS NOT NULL AND id = ANY ($1)
+         UNION ALL SELECT synonym_id, 1, space, embedding::real[], dimensions FROM synonym_embedding
+         WHERE synonym_id = ANY ($1)",
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    Ok(found
+        .into_iter()
+        .map(|(id, place, space, values, dimensions)| {
+            (id, place, ExportVector { space, vector: unpadded(values, dimensions) })
+        })
+        .collect())
 }
 
 /// Makes the vectors that stand beside the active ones in this space active.

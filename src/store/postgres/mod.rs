@@ -8,6 +8,7 @@
 mod dialect;
 
 mod attach;
+mod backup;
 mod connect;
 mod recall;
 mod search;
@@ -17,6 +18,8 @@ mod watch;
 
 #[path = "../sql/admin.rs"]
 mod admin;
+#[path = "../sql/export.rs"]
+mod export;
 #[path = "../sql/generation.rs"]
 mod generation;
 #[path = "../sql/jobs.rs"]
@@ -46,6 +49,7 @@ use std::{
 };
 
 use PostgresStore as SqlStore;
+pub use backup::{backup_commands, restore_commands};
 use secrecy::SecretString;
 use sqlx::{PgPool, Postgres, Transaction};
 use tokio::sync::watch as tokio_watch;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{NewJob, Priority},
-    store::{AdminStore, Result, Retention, SETTING_EMBEDDING_SPACE, VectorIndexReport},
+    store::{AdminStore, ExportHeader, Result, Retention, SETTING_EMBEDDING_SPACE, VectorIndexReport},
 };
 
 /// Entries of `vocabulary_change` that are kept: whoever is further behind reads everything anew.
@@ -70,6 +70,18 @@ impl AdminStore for SqlStore {
         }
         self.commit(transaction).await?;
         Ok(created)
+    }
+
+    async fn export_header(&self) -> Result<ExportHeader> {
+        self.read_header().await
+    }
+
+    async fn adopt_header(&self, header: &ExportHeader) -> Result<Option<String>> {
+        self.take_over_header(header).await
+    }
+
+    fn longest_vector(&self) -> Option<usize> {
+        dialect::LONGEST_VECTOR
     }
 
     async fn maintain_vector_index(&self) -> Result<Option<String>> {

@@ -113,7 +113,8 @@ impl SqlStore {
                 outcomes.push(EmbeddingOutcome::LeaseLost);
                 continue;
             }
-            let stored = same_space && dialect::store_vector(&mut transaction, space, item).await?;
+            let stored = same_space
+                && dialect::store_vector(&mut transaction, space, item.synonym_id, item.version, &item.vector).await?;
             let outcome = if stored { EmbeddingOutcome::Stored } else { EmbeddingOutcome::Outdated };
             let result = serde_json::json!({ "outcome": if stored { "stored" } else { "outdated" }, "space": space });
             jobs::succeed(&mut transaction, &item.lease, &result).await?;

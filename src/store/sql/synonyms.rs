@@ -12,8 +12,8 @@ use super::{
 use crate::{
     domain::{NewJob, Priority, Source, SynonymRecord, TagRef, TagType},
     store::{
-        ExportRow, ImportOutcome, Listing, Page, Result, Revision, StoreError, SynonymFilter, SynonymStore,
-        SynonymsDraft,
+        ExportDetail, ExportRow, ImportOutcome, Listing, Page, Result, Revision, StoreError, SynonymFilter,
+        SynonymStore, SynonymsDraft,
     },
 };
 
@@ -157,8 +157,8 @@ impl SynonymStore for SqlStore {
         self.import(rows, replace).await
     }
 
-    async fn export_rows(&self, page: &Page) -> Result<Listing<ExportRow>> {
-        self.export(page).await
+    async fn export_rows(&self, page: &Page, detail: ExportDetail) -> Result<Listing<ExportRow>> {
+        self.export(page, detail).await
     }
 
     async fn revisions(&self, synonym_id: i64, page: &Page) -> Result<Listing<Revision>> {

@@ -7,7 +7,7 @@ use sqlx::Row;
 
 use super::{
     SqlStore,
-    dialect::{self, DbConnection, now},
+    dialect::{self, DbConnection, Moment, now},
     rows, terms,
 };
 use crate::{
@@ -202,6 +202,17 @@ pub(super) async fn create(
     name: &TagName,
     priority: Priority,
 ) -> Result<CreatedTag> {
+    create_at(connection, tag_type, name, priority, now()).await
+}
+
+/// As [`create`], for a tag that was created at this moment.
+pub(super) async fn create_at(
+    connection: &mut DbConnection,
+    tag_type: TagType,
+    name: &TagName,
+    priority: Priority,
+    created_at: Moment,
+) -> Result<CreatedTag> {
     if let Some(tag) = resolve(&mut *connection, tag_type, name.as_str()).await? {
         return Ok(CreatedTag { tag, created: false, job_id: None });
     }
@@ -209,16 +220,19 @@ pub(super) async fn create(
         TagType::Genre => "INSERT INTO genre_tag (name, name_key, created_at) VALUES ($1, $2, $3) RETURNING id",
         TagType::Mood => "INSERT INTO mood_tag (name, name_key, created_at) VALUES ($1, $2, $3) RETURNING id",
     };
-    let now = now();
-    let id: i64 =
-        sqlx::query_scalar(insert).bind(name.as_str()).bind(name.key()).bind(now).fetch_one(&mut *connection).await?;
+    let id: i64 = sqlx::query_scalar(insert)
+        .bind(name.as_str())
+        .bind(name.key())
+        .bind(created_at)
+        .fetch_one(&mut *connection)
+        .await?;
     let job_id =
         sqlx::query_scalar("UPDATE job SET priority = $1 WHERE dedup_key = $2 AND state = 'queued' RETURNING id")
             .bind(i32::from(priority.value()))
             .bind(format!("generate:{tag_type}:{id}"))
             .fetch_optional(&mut *connection)
             .await?;
-    let tag = Tag { id, tag_type, name: name.as_str().to_owned(), created_at: dialect::timestamp(now)? };
+    let tag = Tag { id, tag_type, name: name.as_str().to_owned(), created_at: dialect::timestamp(created_at)? };
     Ok(CreatedTag { tag, created: true, job_id })
 }
 

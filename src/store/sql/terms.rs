@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use sqlx::{Row, types::Json};
 
 use super::{
-    dialect::{self, DbConnection, NewTerm, now},
+    dialect::{self, DbConnection, Moment, NewTerm, now},
     jobs, rows,
 };
 use crate::{
@@ -276,6 +276,18 @@ pub(super) async fn record(
     tag_type: TagType,
     tag_name: &str,
 ) -> Result<()> {
+    record_at(connection, revision, action, source, (tag_type, tag_name), now()).await
+}
+
+/// As [`record`], for a change that was made at this moment.
+pub(super) async fn record_at(
+    connection: &mut DbConnection,
+    revision: NewRevision<'_>,
+    action: &str,
+    source: Source,
+    (tag_type, tag_name): (TagType, &str),
+    created_at: Moment,
+) -> Result<()> {
     sqlx::query(
         "INSERT INTO synonym_revision
              (synonym_id, version, action, source, tag_type, tag_name, before, after, created_at)
@@ -289,7 +301,7 @@ pub(super) async fn record(
     .bind(tag_name)
     .bind(revision.before.map(Json))
     .bind(revision.after.map(Json))
-    .bind(now())
+    .bind(created_at)
     .execute(connection)
     .await?;
     Ok(())

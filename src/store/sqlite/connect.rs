@@ -1,13 +1,14 @@
 //! Opening the file: connections, settings of the engine, schema, and the watch for other processes.
 
 use std::{
+    path::Path,
     str::FromStr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use sqlx::{
-    ConnectOptions, Connection, SqlitePool,
+    ConnectOptions, Connection, SqliteConnection, SqlitePool,
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -21,7 +22,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Between two tries to open a file that another process holds.
-const BUSY_PAUSE: Duration = Duration::from_millis(20);
+pub(super) const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// How often another process's writes are looked for: well within the promised second.
 const WATCH_INTERVAL: Duration = Duration::from_millis(200);
@@ -63,7 +64,7 @@ pub(super) async fn open(options: &SqliteOptions) -> Result<(SqlitePool, SqliteP
 }
 
 async fn open_once(options: &SqliteOptions) -> Result<(SqlitePool, SqlitePool)> {
-    let unusable = |error: sqlx::Error| unusable(options, &error);
+    let unusable = |error: sqlx::Error| unusable(&options.path, &error);
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -75,7 +76,7 @@ async fn open_once(options: &SqliteOptions) -> Result<(SqlitePool, SqlitePool)> 
         .connect_with(connect_options(options))
         .await
         .map_err(unusable)?;
-    migrate(&writer, options).await?;
+    migrate(&mut *writer.acquire().await.map_err(unusable)?, &options.path).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(options.readers.max(1))
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -88,17 +89,18 @@ async fn open_once(options: &SqliteOptions) -> Result<(SqlitePool, SqlitePool)> 
     Ok((writer, readers))
 }
 
-/// Brings the schema up to date, under the write lock: two processes may open a new file at once.
-async fn migrate(writer: &SqlitePool, options: &SqliteOptions) -> Result<()> {
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| unusable(options, &error))?;
-    MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(|error| migration_error(options, error))?;
-    transaction.commit().await.map_err(|error| unusable(options, &error))
+/// Brings the schema up to date, under the write lock: two processes may open a new file at once. `path` is for messages.
+pub(super) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<()> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(|error| unusable(path, &error))?;
+    MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(|error| migration_error(path, error))?;
+    transaction.commit().await.map_err(|error| unusable(path, &error))
 }
 
-fn unusable(options: &SqliteOptions, error: &sqlx::Error) -> StoreError {
-    let path = options.path.display();
+/// Why the file at this path cannot be used, and what to do.
+pub(super) fn unusable(path: &Path, error: &sqlx::Error) -> StoreError {
     let code =
         error.as_database_error().and_then(sqlx::error::DatabaseError::code).and_then(|code| i64::from_str(&code).ok());
+    let path = path.display();
     StoreError::Unusable(match code.map(|code| code & 0xff) {
         Some(5 | 6) => return StoreError::Busy(format!("another process holds the database {path}")),
         Some(14) => format!("cannot open the database {path}: check that its folder is there and writable"),
@@ -110,20 +112,20 @@ fn unusable(options: &SqliteOptions, error: &sqlx::Error) -> StoreError {
     })
 }
 
-fn migration_error(options: &SqliteOptions, error: MigrateError) -> StoreError {
-    let path = options.path.display();
+fn migration_error(path: &Path, error: MigrateError) -> StoreError {
+    let shown = path.display();
     match error {
         MigrateError::VersionMissing(version) => StoreError::Unusable(format!(
-            "the database {path} was made by a newer musonym (schema {version}, this one knows {}): upgrade musonym, or \
+            "the database {shown} was made by a newer musonym (schema {version}, this one knows {}): upgrade musonym, or \
              name another file with --database",
             newest_schema()
         )),
         MigrateError::VersionMismatch(version) => StoreError::Unusable(format!(
-            "the database {path} was made by another build of musonym (schema {version} differs): name another file \
+            "the database {shown} was made by another build of musonym (schema {version} differs): name another file \
              with --database"
         )),
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => unusable(options, &error),
-        other => StoreError::Unusable(format!("the schema of {path} cannot be brought up to date: {other}")),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => unusable(path, &error),
+        other => StoreError::Unusable(format!("the schema of {shown} cannot be brought up to date: {other}")),
     }
 }
 

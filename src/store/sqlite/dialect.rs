@@ -7,7 +7,7 @@ use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use super::vectors;
 use crate::{
     domain::{Term, Timestamp},
-    store::{EmbeddingDone, Result, StoreError},
+    store::{ExportVector, Result, StoreError},
 };
 
 pub(super) type DbConnection = SqliteConnection;
@@ -59,6 +59,11 @@ pub(super) fn timestamp(moment: Moment) -> Result<Timestamp> {
     Timestamp::from_timestamp_millis(moment).ok_or_else(|| StoreError::Corrupt(format!("the moment {moment}")))
 }
 
+/// A moment from outside as the database keeps it.
+pub(super) fn moment(timestamp: Timestamp) -> Moment {
+    timestamp.timestamp_millis()
+}
+
 pub(super) fn later(moment: Moment, by: Duration) -> Moment {
     moment.saturating_add(millis(by))
 }
@@ -75,6 +80,9 @@ fn millis(duration: Duration) -> i64 {
 pub(super) fn list(ids: &[i64]) -> String {
     serde_json::json!(ids).to_string()
 }
+
+/// Most dimensions of a vector: as many as there are.
+pub(super) const LONGEST_VECTOR: Option<usize> = None;
 
 /// A parsed value, or what could not be read.
 pub(super) fn parse<T>(value: Option<T>, what: &str) -> Result<T> {
@@ -127,13 +135,19 @@ pub(super) async fn embedding(connection: &mut DbConnection, synonym_id: i64) ->
 }
 
 /// Stores a vector of the active space unless the row has changed since; whether it did.
-pub(super) async fn store_vector(connection: &mut DbConnection, space: &str, done: &EmbeddingDone) -> Result<bool> {
+pub(super) async fn store_vector(
+    connection: &mut DbConnection,
+    space: &str,
+    synonym_id: i64,
+    version: i64,
+    vector: &[f32],
+) -> Result<bool> {
     let updated =
         sqlx::query("UPDATE mir_synonym SET embedding = $1, embedding_space = $2 WHERE id = $3 AND version = $4")
-            .bind(vectors::encode(&done.vector))
+            .bind(vectors::encode(vector))
             .bind(space)
-            .bind(done.synonym_id)
-            .bind(done.version)
+            .bind(synonym_id)
+            .bind(version)
             .execute(connection)
             .await?;
     Ok(updated.rows_affected() == 1)
@@ -159,6 +173,26 @@ pub(super) async fn store_other_vector(
     .execute(connection)
     .await?;
     Ok(stored.rows_affected() == 1)
+}
+
+/// The vectors of these rows: the row, 0 for its own vector and 1 for one that stands beside it, the vector.
+pub(super) async fn vectors_of(connection: &mut DbConnection, ids: &[i64]) -> Result<Vec<(i64, i32, ExportVector)>> {
+    let found: Vec<(i64, i32, String, Vec<u8>)> = sqlx::query_as(concat!(
+        "SELECT id, 0, embedding_space, embedding FROM mir_synonym
+         WHERE embedding IS NOT NULL AND id ",
+        in_list!("$1"),
+        " UNION ALL SELECT synonym_id, 1, space, embedding FROM synonym_embedding WHERE synonym_id ",
+        in_list!("$1")
+    ))
+    .bind(list(ids))
+    .fetch_all(connection)
+    .await?;
+    found
+        .into_iter()
+        .map(|(id, place, space, blob)| {
+            Ok((id, place, ExportVector { space, vector: parse(vectors::decode(&blob), "a vector")? }))
+        })
+        .collect()
 }
 
 /// Makes the vectors that stand beside the active ones in this space active.

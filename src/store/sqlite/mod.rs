@@ -7,14 +7,18 @@
 #[macro_use]
 mod dialect;
 
+mod backup;
 mod connect;
 mod memory;
+mod restore;
 mod search;
 mod term_index;
 mod vectors;
 
 #[path = "../sql/admin.rs"]
 mod admin;
+#[path = "../sql/export.rs"]
+mod export;
 #[path = "../sql/generation.rs"]
 mod generation;
 #[path = "../sql/jobs.rs"]
@@ -45,7 +49,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use SqliteStore as SqlStore;
+pub use backup::{Backup, backup};
 use memory::Memory;
+pub use restore::{Restored, restore};
 
 use crate::store::{Result, StoreError, VectorIndexReport};
 
