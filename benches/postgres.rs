@@ -32,7 +32,7 @@ use musonym::{
     },
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{Layer, filter::LevelFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Without a colon, which begins a variable of pgbench.
 const SPACE: &str = "bench-clusters";
@@ -253,6 +253,7 @@ impl<S: tracing::Subscriber> Layer<S> for Statements {
             fn record_debug(&mut self, _: &tracing::field::Field, _: &dyn std::fmt::Debug) {}
             fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
                 if field.name() == "statement"
+                    && value.starts_with("WITH keyed")
                     && let Ok(mut statements) = self.0.lock()
                 {
                     statements.push(value.to_owned());
@@ -355,6 +356,7 @@ fn load(
                 })
             })
             .collect();
+        #[expect(clippy::disallowed_methods, reason = "the length of the measurement, on a thread that may block")]
         std::thread::sleep(length);
         stop.store(true, Ordering::Relaxed);
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err("a client panicked".into()))).collect()
@@ -429,14 +431,9 @@ async fn main() -> Outcome<()> {
         None => vec![10_000, 100_000],
     };
     let statements = Arc::new(Mutex::new(Vec::new()));
-    let capture = Statements(Arc::clone(&statements)).with_filter(tracing_subscriber::filter::filter_fn(|metadata| {
-        metadata.target() == "musonym::store::postgres::recall"
-    }));
-    let capturing = Arc::new(AtomicBool::new(true));
-    let filter = Arc::clone(&capturing);
-    let capture =
-        capture.with_filter(tracing_subscriber::filter::dynamic_filter_fn(move |_, _| filter.load(Ordering::Relaxed)));
-    tracing_subscriber::registry().with(capture).init();
+    let capture = Statements(Arc::clone(&statements));
+    let (filter, capturing) = tracing_subscriber::reload::Layer::new(LevelFilter::TRACE);
+    tracing_subscriber::registry().with(capture.with_filter(filter)).init();
     let metrics = prometheus_builder()?.install_recorder()?;
     let _ = rustls::crypto::ring::default_provider().install_default();
 
@@ -482,8 +479,7 @@ async fn main() -> Outcome<()> {
 
         // The statements of the questions, as the store writes them with their values.
         let folder = tempfile::tempdir()?;
-        capturing.store(true, Ordering::Relaxed);
-        tracing::callsite::rebuild_interest_cache();
+        capturing.reload(LevelFilter::TRACE)?;
         tokio::task::block_in_place(|| -> Outcome<()> {
             let mut client = Client::connect(&address)?;
             for (number, question) in questions.iter().enumerate() {
@@ -491,8 +487,7 @@ async fn main() -> Outcome<()> {
                 let statement = statements.lock().map_err(|_| "poisoned")?.pop().ok_or("no statement was captured")?;
                 std::fs::write(folder.path().join(format!("{number}.sql")), statement.replace('\n', " ") + ";\n")?;
             }
-            capturing.store(false, Ordering::Relaxed);
-            tracing::callsite::rebuild_interest_cache();
+            capturing.reload(LevelFilter::OFF)?;
             for connections in [1, 8] {
                 let (floor, floor_median) = pgbench(&bin, &url, probes, folder.path(), connections, length)?;
                 let (rate, median) = load(&address, &questions, connections, length, false)?;

@@ -132,6 +132,12 @@ fn row(name: &str, alias: &str) -> ExportRow {
         confidence: Confidence::clamped(0.8),
         is_active: true,
         terms: vec![term],
+        record: None,
     };
-    ExportRow { tag_type: TagType::Genre, name: TagName::parse(name).unwrap(), synonyms: Some(synonyms) }
+    ExportRow {
+        tag_type: TagType::Genre,
+        name: TagName::parse(name).unwrap(),
+        tag_created_at: None,
+        synonyms: Some(synonyms),
+    }
 }

@@ -21,8 +21,8 @@ fn a_wrong_key_or_value_names_its_place_and_the_mend() {
     home.run_with(&["serve"], &[("MUSONYM_CACHE_URL", "redis://:hunter2@")]).refused(2, &["cache.url", "HOST:6379"]);
     home.run_with(&["serve"], &[("MUSONYM_WEBHOOK_SECRET", "whsec_c2hvcnQ=")])
         .refused(2, &["MUSONYM_WEBHOOK_SECRET", "24 to 64"]);
-    home.run(&["search", "x", "--database", "postgres://u:hunter2@h/d"])
-        .refused(2, &["database.url", "--database", "SQLite"]);
+    home.run(&["search", "x", "--database", "postgres:hunter2"])
+        .refused(2, &["database.url", "--database", "postgres://USER"]);
     home.run(&["search", "x", "--log", "loud"]).refused(2, &["log.level", "--log", "debug"]);
     home.run(&["search", "x", "--config", "nowhere.toml"]).refused(2, &["nowhere.toml", "--config"]);
     home.run_with(&["worker"], &[("MUSONYM_GENERATE__PROMPT_FILE", "nowhere.txt")])

@@ -6,7 +6,7 @@ use musonym::store::postgres::{backup_commands, restore_commands};
 
 use crate::{
     backend::postgres_in,
-    postgres_database::Database,
+    support::postgres::Database,
     transfer::{fill_completely, lines},
 };
 

@@ -92,7 +92,7 @@ fn executed() -> BTreeSet<String> {
         ])
         .env(LOG, &log)
         // Tests of both databases leave PostgreSQL's statements out.
-        .env(crate::postgres_database::WITHOUT, "1")
+        .env(crate::support::services::WITHOUT, "1")
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));

@@ -10,12 +10,15 @@ use tokio::process::{Child, Command};
 
 use super::binary::eventually;
 
+/// Set by a developer who runs the SQLite part alone. CI does not set it.
+pub const WITHOUT: &str = "MUSONYM_TEST_WITHOUT_SERVERS";
+
 /// The variable's value, or `None` where tests may do without servers.
 pub(super) fn required(name: &str) -> Option<String> {
     if let Some(value) = std::env::var(name).ok().filter(|value| !value.is_empty()) {
         return Some(value);
     }
-    let skip = std::env::var("MUSONYM_TEST_WITHOUT_SERVERS").is_ok_and(|value| value == "1");
+    let skip = std::env::var(WITHOUT).is_ok_and(|value| value == "1");
     assert!(
         skip,
         "{name} is not set: run `scripts/services run cargo test …`, which starts what tests need, or set \

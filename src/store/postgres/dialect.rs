@@ -6,7 +6,7 @@ use chrono::{SubsecRound, TimeDelta, Utc};
 use sqlx::{PgConnection, postgres::PgRow};
 
 use crate::{
-    domain::{Term, Timestamp},
+    domain::{Lang, Term, Timestamp},
     store::{ExportVector, Result, StoreError},
 };
 
@@ -125,7 +125,7 @@ pub(super) struct NewTerm<'a> {
 /// Inserts terms in their order, all in one statement.
 pub(super) async fn insert_terms(connection: &mut DbConnection, synonym_id: i64, terms: &[NewTerm<'_>]) -> Result<()> {
     let each = |read: fn(&NewTerm<'_>) -> String| terms.iter().map(read).collect::<Vec<String>>();
-    let langs: Vec<Option<&str>> = terms.iter().map(|new| new.term.lang.map(|lang| lang.as_str())).collect();
+    let langs: Vec<Option<&str>> = terms.iter().map(|new| new.term.lang.map(Lang::as_str)).collect();
     let confidences: Vec<f64> = terms.iter().map(|new| new.term.confidence.value()).collect();
     let ids: Vec<Option<i64>> = terms.iter().map(|new| new.id).collect();
     sqlx::query(

@@ -113,7 +113,9 @@ impl Vocabulary {
             let rows =
                 sqlx::query(select_held!(" AND s.id = ANY ($1)")).bind(&changed).fetch_all(&mut *connection).await?;
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-            changed.iter().for_each(|id| held.remove(*id));
+            for id in &changed {
+                held.remove(*id);
+            }
             rows.iter().try_for_each(|row| held.add(row))?;
         }
         let calibrations = load_calibrations(&mut connection).await?;
@@ -210,7 +212,8 @@ impl Held {
             [list] => list.len(),
             lists => {
                 let mut rows = lists.concat();
-                rows.sort_unstable();
+                #[expect(clippy::stable_sort_primitive, reason = "it merges runs, of which this is made")]
+                rows.sort();
                 rows.dedup();
                 rows.len()
             }

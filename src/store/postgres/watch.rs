@@ -38,7 +38,7 @@ impl PostgresStore {
                     heard = hear(&mut listener) => news |= heard,
                 }
                 match vocabulary.refresh(&pool).await {
-                    Ok(changed) => news |= changed,
+                    Ok(is_newer) => news |= is_newer,
                     Err(error) => tracing::debug!(%error, "changes by other processes could not be read"),
                 }
                 if news {

@@ -131,12 +131,12 @@ impl SqliteStore {
     }
 
     /// Every vector is compared: there is no index to keep.
-    #[expect(clippy::unused_async, clippy::unnecessary_wraps, reason = "another backend asks its database")]
+    #[expect(clippy::unused_async, reason = "another backend asks its database")]
     async fn maintain_index(&self) -> Result<Option<String>> {
         Ok(None)
     }
 
-    #[expect(clippy::unused_async, clippy::unnecessary_wraps, reason = "another backend asks its database")]
+    #[expect(clippy::unused_async, reason = "another backend asks its database")]
     async fn report_index(&self) -> Result<Option<VectorIndexReport>> {
         Ok(None)
     }
