@@ -51,8 +51,9 @@ CREATE UNIQUE INDEX mir_synonym_one_active ON mir_synonym (tag_type, tag_id) WHE
 CREATE INDEX mir_synonym_tag ON mir_synonym (tag_type, tag_id);
 CREATE INDEX mir_synonym_genre_tag ON mir_synonym (genre_tag_id);
 CREATE INDEX mir_synonym_mood_tag ON mir_synonym (mood_tag_id);
--- Of every term the search asks whether its row is active, and of which type: from the index alone.
-CREATE INDEX mir_synonym_active ON mir_synonym (id) INCLUDE (tag_type) WHERE is_active;
+-- Of every term the search asks whether its row is active, and of which type, and the worker asks which rows lack a vector:
+-- from the index alone.
+CREATE INDEX mir_synonym_active ON mir_synonym (id) INCLUDE (tag_type, embedding_space) WHERE is_active;
 
 -- The truth behind mir_synonym.synonyms, and what the lexical branch searches. The tag's own name stands here too.
 CREATE TABLE synonym_term (

@@ -9,7 +9,7 @@ CREATE TABLE synonym_embedding (
 );
 ALTER TABLE synonym_embedding ALTER embedding SET STORAGE PLAIN;
 
-CREATE FUNCTION forget_other_embeddings() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION forget_other_embeddings() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     DELETE FROM synonym_embedding WHERE synonym_id = NEW.id;
     RETURN NULL;
@@ -17,7 +17,7 @@ END $$;
 CREATE TRIGGER synonym_embedding_outdated AFTER UPDATE OF version ON mir_synonym
     FOR EACH ROW WHEN (NEW.version <> OLD.version) EXECUTE FUNCTION forget_other_embeddings();
 
-CREATE FUNCTION record_embedding_change() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION record_embedding_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM lock_vocabulary();
     INSERT INTO vocabulary_change (synonym_id)

@@ -89,6 +89,8 @@ pub struct EmbedService {
     /// Until when (Unix ms) queries do not try an embedder that was out of service, and the error they get instead.
     paused_until: AtomicI64,
     last_outage: std::sync::Mutex<Option<EmbedError>>,
+    /// The vocabulary version at which cosines were last looked at.
+    calibrated_at: AtomicI64,
 }
 
 impl EmbedService {
@@ -101,6 +103,7 @@ impl EmbedService {
             shared: Shared::none(),
             paused_until: AtomicI64::new(0),
             last_outage: std::sync::Mutex::new(None),
+            calibrated_at: AtomicI64::new(-1),
         }
     }
 
@@ -233,6 +236,10 @@ impl EmbedService {
     /// # Errors
     /// [`EmbedError`].
     pub async fn calibrate(&self) -> Result<usize, EmbedError> {
+        let version = self.store.vocabulary_version();
+        if self.calibrated_at.load(Ordering::Relaxed) == version {
+            return Ok(0);
+        }
         let mut spaces: Vec<(&Arc<dyn Embedder>, String)> = Vec::new();
         if self.recorded().await?.is_some() {
             spaces.push(self.active().await?);
@@ -247,6 +254,7 @@ impl EmbedService {
         for (embedder, space) in spaces {
             measured += usize::from(self.calibrate_space(embedder, &space).await?);
         }
+        self.calibrated_at.store(version, Ordering::Relaxed);
         Ok(measured)
     }
 

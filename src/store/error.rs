@@ -68,6 +68,16 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// Indices of ours whose breach means that somebody else has just written the same: trying again finds it.
+const OUR_UNIQUE: [&str; 6] = [
+    "job_one_queued",
+    "job_one_running",
+    "mir_synonym_one_active",
+    "genre_tag_name_key",
+    "mood_tag_name_key",
+    "webhook_delivery_pkey",
+];
+
 /// What an error of PostgreSQL or of the connection to it means, by its code
 /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
 fn of_postgres(error: &sqlx::Error) -> Option<StoreError> {
@@ -82,12 +92,13 @@ fn of_postgres(error: &sqlx::Error) -> Option<StoreError> {
     let error = error.as_database_error()?.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()?;
     Some(match error.code() {
         // Deadlock, serialization, a twin written meanwhile, lock and statement timeouts, shutdown, too many connections.
-        "40001" | "40P01" | "23505" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "53300" => {
+        "40001" | "40P01" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "53300" => {
             StoreError::Busy(text)
         }
+        "23505" if error.constraint().is_some_and(|name| OUR_UNIQUE.contains(&name)) => StoreError::Busy(text),
         "53100" | "53200" => StoreError::Full(text),
         // The application's own rules for its table, in attach mode; ours cannot be broken from outside.
-        "23502" | "23503" | "23514" | "P0001" => {
+        "22001" | "23502" | "23503" | "23505" | "23514" | "P0001" => {
             StoreError::Conflict(format!("the database refuses it: {}", error.message()))
         }
         "25006" => StoreError::Unusable(format!(

@@ -42,9 +42,9 @@ use crate::domain::{
 /// Of the terms that recall returns, one in so many may be met by the query's key, and one in so many be misspelt.
 const EXACT_OR_MISSPELT_SHARE: usize = 4;
 
-/// Whether a query may be misspelt, by how many tags each of its words stands in: one of them is unknown.
-fn may_be_misspelt(word_tags: &[usize]) -> bool {
-    word_tags.is_empty() || word_tags.contains(&0)
+/// Whether a query may be misspelt: one of its words has a stem that is unknown.
+fn may_be_misspelt(stems: &[Vec<String>], is_known: impl Fn(&str) -> bool) -> bool {
+    stems.is_empty() || stems.iter().flatten().any(|stem| !is_known(stem))
 }
 
 /// What every store method returns.

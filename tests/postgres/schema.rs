@@ -2,7 +2,7 @@
 
 use musonym::{
     domain::{Priority, TagType},
-    store::{JobFilter, JobStore as _, Page, TagStore as _, postgres::PostgresStore},
+    store::{JobFilter, JobStore as _, Page, SynonymStore as _, TagStore as _, postgres::PostgresStore},
 };
 
 use crate::support::postgres::Database;
@@ -26,6 +26,8 @@ async fn processes_that_start_together_on_a_new_database_all_come_up() {
 async fn a_role_that_may_only_write_tags_has_them_served() {
     let Some(database) = Database::create().await else { return };
     let store = PostgresStore::open(database.options()).await.unwrap();
+    let row = serde_json::json!({ "tag_type": "genre", "name": "biguine", "synonyms":
+        { "source": "import", "confidence": 0.9, "is_active": true, "terms": [] } });
     let role = database.url.rsplit_once('/').unwrap().1.to_owned() + "_writer";
     database
         .execute(&format!(
@@ -37,7 +39,15 @@ async fn a_role_that_may_only_write_tags_has_them_served() {
              INSERT INTO public.genre_tag (name) VALUES ('kompa'); DELETE FROM public.genre_tag WHERE name = 'kompa'"
         ))
         .await;
-    let jobs = store.list_jobs(&JobFilter::default(), &Page::first(10)).await.unwrap().items;
+    // With all that hangs on it.
+    store.import_rows(&[serde_json::from_value(row).unwrap()], false).await.unwrap();
+    let id = database.number("SELECT max(id) FROM mir_synonym").await;
+    store.store_other_vectors("beside", &[(id, 1, vec![1.0, 0.0])]).await.unwrap();
+    database.execute(&format!("SET ROLE {role}; DELETE FROM genre_tag WHERE name = 'biguine'")).await;
+    assert_eq!(database.number("SELECT count(*) FROM synonym_embedding").await, 0);
+    let of_plain_sql =
+        JobFilter { state: Some(musonym::domain::JobState::Queued), kind: Some(musonym::domain::JobKind::Generate) };
+    let jobs = store.list_jobs(&of_plain_sql, &Page::first(10)).await.unwrap().items;
     assert_eq!(jobs.len(), 3, "two spellings of one key, and one that is gone");
     assert_eq!(jobs[1].payload["refresh"], true);
     assert!(jobs.iter().all(|job| job.priority == Priority::LOW));

@@ -85,8 +85,8 @@ async fn attach_table(connection: &mut PgConnection, table: &AttachedTable) -> R
     sqlx::raw_sql(sqlx::AssertSqlSafe(attach_sql(table))).execute(connection).await.map_err(|error| {
         StoreError::Unusable(format!(
             "{table} cannot be attached: {error}\n\
-             The role needs rights on it: GRANT SELECT, INSERT, UPDATE, DELETE, REFERENCES, TRIGGER ON {}.{} TO …; (INSERT, \
-             UPDATE and DELETE only where tags are written through musonym)",
+             The role needs rights on it: GRANT USAGE ON SCHEMA {0} TO …; GRANT SELECT, INSERT, UPDATE, DELETE, REFERENCES, \
+             TRIGGER ON {0}.{1} TO …; (INSERT, UPDATE and DELETE only where tags are written through musonym)",
             quoted(&table.schema),
             quoted(&table.table)
         ))

@@ -52,11 +52,10 @@ pub(super) async fn open(options: &PostgresOptions, index_settings: &Arc<Session
     let location = location(&connect);
     let pool = pool(options, connect.clone(), index_settings);
     // Alone first: a pool would try again until its timeout and hide the reason.
-    let refused = |error: sqlx::Error| refused(&location, &connect, error);
-    drop(connect.connect().await.map_err(refused)?);
+    drop(connect.connect().await.map_err(|error| refused(&location, &connect, error))?);
     check_server(&pool).await?;
     require_extensions(&pool).await?;
-    migrate(&pool, &location).await?;
+    migrate(&connect, &location).await?;
     attach::attach(&pool, &options.attached).await?;
     Ok(Opened { pool, location })
 }
@@ -207,13 +206,15 @@ async fn require_extensions(pool: &PgPool) -> Result<()> {
 }
 
 /// Brings the schema up to date. One process does it under an advisory lock of the migrator, others wait.
-async fn migrate(pool: &PgPool, location: &str) -> Result<()> {
+/// On a connection of its own, without the timeouts of the pool: a migration, and the wait for one, take their time.
+async fn migrate(connect: &PgConnectOptions, location: &str) -> Result<()> {
     let migrator = Migrator {
         migrations: MIGRATIONS.migrations.clone(),
         table_name: migrations_table!().into(),
         ..Migrator::DEFAULT
     };
-    migrator.run(pool).await.map_err(|error| match StoreError::from(error) {
+    let mut connection = connect.connect().await?;
+    migrator.run_direct(None, &mut connection, false).await.map_err(|error| match StoreError::from(error) {
         StoreError::Database(error)
             if error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some("3F000") =>
         {

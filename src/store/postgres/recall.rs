@@ -135,14 +135,15 @@ const OTHER: VectorTable = VectorTable {
 impl PostgresStore {
     /// See [`crate::store::SearchStore::recall`].
     pub(super) async fn recall_candidates(&self, recall: &Recall<'_>) -> Result<Recalled> {
-        let (word_tags, tag_count, is_active) = self.vocabulary.read(|held| {
+        let (word_tags, tag_count, is_active, misspelt) = self.vocabulary.read(|held| {
             let word_tags: Vec<usize> = recall.stems.iter().map(|stems| held.tags_with(stems)).collect();
             let space = recall.vector.map(|(space, _)| space);
-            (word_tags, held.tag_count(), space.is_none() || held.active_space.as_deref() == space)
+            let is_active = space.is_none() || held.active_space.as_deref() == space;
+            (word_tags, held.tag_count(), is_active, may_be_misspelt(recall.stems, |stem| held.knows(stem)))
         });
         // No stored text has a NUL, and no statement can.
         let keys: Vec<&String> = recall.keys.iter().filter(|key| !key.contains('\0')).collect();
-        let fuzzy_key = recall.fuzzy_key.filter(|key| !key.contains('\0') && may_be_misspelt(&word_tags));
+        let fuzzy_key = recall.fuzzy_key.filter(|key| misspelt && !key.contains('\0'));
         let words: Vec<String> = recall.stems.iter().map(|stems| any_of(stems)).collect();
         let weights: Vec<f64> = word_tags.iter().map(|tags| rarity(*tags, tag_count)).collect();
         let weight: f64 = weights.iter().sum();
@@ -154,7 +155,8 @@ impl PostgresStore {
         let looked_up = words.into_iter().zip(weights).zip(&word_tags).filter(|(_, tags)| is_looked_up(**tags));
         let (words, weights): (Vec<String>, Vec<f64>) = looked_up.map(|(word, _)| word).unzip();
         let statement = recall_sql(if is_active { &ACTIVE } else { &OTHER }, recall.term_limit, recall.vector_limit);
-        let vector = recall.vector.map(|(_, vector)| padded(vector)).transpose()?;
+        // A vector that does not fit is of no space here: words alone answer.
+        let vector = recall.vector.and_then(|(_, vector)| padded(vector).ok());
         let (space, tag_type) = (recall.vector.map(|(space, _)| space), recall.tag_type.map(TagType::as_str));
         let dimensions = recall.vector.map(|(_, vector)| dimensions(vector));
         if tracing::enabled!(tracing::Level::TRACE) {

@@ -63,7 +63,7 @@ impl SessionSettings {
 
     /// Reads what holds now.
     pub(super) async fn read(&self, pool: &PgPool) -> Result<()> {
-        let lists = Built::read(pool).await?.map_or(0, |built| built.lists);
+        let lists = Built::read(&mut *pool.acquire().await?).await?.map_or(0, |built| built.lists);
         let probes = probes(lists);
         if self.known().probes != probes {
             *self.state.write().unwrap_or_else(PoisonError::into_inner) = Known { probes, since: Some(Instant::now()) };
@@ -93,6 +93,14 @@ fn probes(lists: u32) -> u32 {
     (f64::from(lists).sqrt().ceil() as u32).max(1)
 }
 
+/// What finding the centroids of so many lists takes, in MB: fifty vectors a list are clustered, by the distances between
+/// the centroids. With a third on top, at least what the server gives by default.
+fn build_memory(lists: u32) -> u64 {
+    let lists = u64::from(lists);
+    let bytes = 50 * lists * 3_080 + 200 * lists * lists;
+    (bytes / 750_000).max(64)
+}
+
 /// The index as it was built.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 struct Built {
@@ -102,12 +110,12 @@ struct Built {
 }
 
 impl Built {
-    async fn read(pool: &PgPool) -> Result<Option<Self>> {
+    async fn read(connection: &mut PgConnection) -> Result<Option<Self>> {
         let value: Option<String> =
             sqlx::query_scalar("SELECT value FROM setting WHERE key = $1 AND to_regclass($2) IS NOT NULL")
                 .bind(SETTING_BUILT)
                 .bind(INDEX)
-                .fetch_optional(pool)
+                .fetch_optional(connection)
                 .await?;
         value
             .map(|value| serde_json::from_str(&value).map_err(|error| StoreError::Corrupt(error.to_string())))
@@ -152,15 +160,12 @@ impl PostgresStore {
     pub(super) async fn maintain_index(&self) -> Result<Option<String>> {
         let options = self.options.vector_index;
         let rows = self.rows_with_vector().await?;
-        let planned = plan(options, rows, Built::read(&self.readers).await?.as_ref());
-        if planned == Plan::Keep {
-            // Another process may have built it.
-            self.index_settings.read(&self.readers).await?;
+        if plan(options, rows, Built::read(&mut *self.readers.acquire().await?).await?.as_ref()) == Plan::Keep {
             return Ok(None);
         }
         // Apart from the pool: an index may take longer than any statement of a search, and the lock is the connection's.
         let mut connection = self.readers.acquire().await?.detach();
-        let done = build_alone(&mut connection, options, planned, rows).await;
+        let done = build_alone(&mut connection, options, rows).await;
         let _ = connection.close().await;
         let done = done?;
         self.index_settings.read(&self.readers).await?;
@@ -168,16 +173,17 @@ impl PostgresStore {
     }
 
     async fn rows_with_vector(&self) -> Result<u64> {
-        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM mir_synonym WHERE embedding IS NOT NULL")
-            .fetch_one(&self.readers)
-            .await?;
+        let rows: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM mir_synonym WHERE is_active AND embedding_space IS NOT NULL")
+                .fetch_one(&self.readers)
+                .await?;
         Ok(u64::try_from(rows).unwrap_or_default())
     }
 
     /// See [`crate::store::AdminStore::vector_index_report`].
     pub(super) async fn report_index(&self) -> Result<Option<VectorIndexReport>> {
         let rows = self.rows_with_vector().await?;
-        let built = Built::read(&self.readers).await?;
+        let built = Built::read(&mut *self.readers.acquire().await?).await?;
         let planned = plan(self.options.vector_index, rows, built.as_ref());
         let recall_at_10 = match &built {
             Some(_) => Some(self.measured_recall().await?),
@@ -238,18 +244,23 @@ async fn nearest_ten(connection: &mut PgConnection, vector: &[f32], exact: bool)
 }
 
 /// Builds or drops, unless another process is at it.
-async fn build_alone(
-    connection: &mut PgConnection,
-    options: VectorIndexOptions,
-    planned: Plan,
-    rows: u64,
-) -> Result<Option<String>> {
+async fn build_alone(connection: &mut PgConnection, options: VectorIndexOptions, rows: u64) -> Result<Option<String>> {
     let alone: bool =
         sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(BUILD_LOCK).fetch_one(&mut *connection).await?;
     if !alone {
         return Ok(None);
     }
-    sqlx::query("SET statement_timeout = 0").execute(&mut *connection).await?;
+    // Another process may have built it while this one came for the lock.
+    let planned = plan(options, rows, Built::read(connection).await?.as_ref());
+    if planned == Plan::Keep {
+        return Ok(None);
+    }
+    // It waits for older transactions, however long they take, and for no more memory than it needs.
+    let settings = format!(
+        "SET statement_timeout = 0; SET lock_timeout = 0; SET maintenance_work_mem = '{} MB'",
+        build_memory(lists(rows))
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(settings)).execute(&mut *connection).await?;
     if planned == Plan::Drop {
         execute(connection, format!("DROP INDEX CONCURRENTLY IF EXISTS {INDEX}")).await?;
         sqlx::query("DELETE FROM setting WHERE key = $1").bind(SETTING_BUILT).execute(&mut *connection).await?;
@@ -267,6 +278,7 @@ async fn build_alone(
     let built = Built { kind: kind_name(options.kind).to_owned(), rows, lists };
     let value = serde_json::to_string(&built).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     let mut swap = connection.begin().await?;
+    execute(&mut swap, "SET LOCAL lock_timeout = '5s'".to_owned()).await?;
     execute(&mut swap, format!("DROP INDEX IF EXISTS {INDEX}")).await?;
     execute(&mut swap, format!("ALTER INDEX {NEXT_INDEX} RENAME TO {INDEX}")).await?;
     sqlx::query(

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use sqlx::{PgConnection, PgPool, Row, postgres::PgRow};
+use sqlx::{Connection, PgConnection, PgPool, Row, postgres::PgRow};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -100,7 +100,10 @@ impl Vocabulary {
         }
         // What commits between these statements has a greater number than `newest`, and is read once more next time.
         if known < 0 || known + 1 < oldest || newest < known {
-            let rows = sqlx::query(select_held!("")).fetch_all(&mut *connection).await?;
+            let mut loading = connection.begin().await?;
+            sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut *loading).await?;
+            let rows = sqlx::query(select_held!(" ORDER BY s.id")).fetch_all(&mut *loading).await?;
+            loading.commit().await?;
             let mut held = Held::default();
             rows.iter().try_for_each(|row| held.add(row))?;
             *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
@@ -201,6 +204,11 @@ impl Held {
     pub(super) fn names_by_french(&self, keys: &[String]) -> HashMap<String, String> {
         let name = |key: &String| Some((key.clone(), self.by_french.get(key.as_str())?.values().min()?.to_string()));
         keys.iter().filter_map(name).collect()
+    }
+
+    /// Whether a stem stands in any tag.
+    pub(super) fn knows(&self, stem: &str) -> bool {
+        self.stem_numbers.get(stem).is_some_and(|number| !self.stem_rows[*number as usize].is_empty())
     }
 
     /// In how many tags a word stands by one of its stems.

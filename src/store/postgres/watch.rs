@@ -12,6 +12,9 @@ const CHANNEL: &str = "musonym";
 /// How often the vocabulary's version is asked for, whatever is heard: within the promised second.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
+/// How often to look whether another process has built the index of the vectors.
+const LOOK_AT_INDEX: Duration = Duration::from_secs(10);
+
 /// How often to try to listen again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(5);
 
@@ -19,10 +22,12 @@ impl PostgresStore {
     /// Refreshes the vocabulary and wakes whoever waits for changes, until the store is closed.
     pub(super) fn listen(&self) {
         let (pool, vocabulary) = (self.readers.clone(), Arc::clone(&self.vocabulary));
+        let index_settings = Arc::clone(&self.index_settings);
         let (changes, stop) = (self.changes.clone(), self.watcher.clone());
         tokio::spawn(async move {
             let mut listener = None;
             let mut listen_at = tokio::time::Instant::now();
+            let mut index_at = tokio::time::Instant::now() + LOOK_AT_INDEX;
             let mut polls = tokio::time::interval(POLL_INTERVAL);
             polls.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
@@ -40,6 +45,12 @@ impl PostgresStore {
                 match vocabulary.refresh(&pool).await {
                     Ok(is_newer) => news |= is_newer,
                     Err(error) => tracing::debug!(%error, "changes by other processes could not be read"),
+                }
+                if index_at <= tokio::time::Instant::now() {
+                    index_at = tokio::time::Instant::now() + LOOK_AT_INDEX;
+                    if let Err(error) = index_settings.read(&pool).await {
+                        tracing::debug!(%error, "what is known of the vector index could not be read");
+                    }
                 }
                 if news {
                     changes.send_modify(|tick| *tick += 1);

@@ -192,7 +192,9 @@ impl TermIndex {
 
         let lists: Vec<Vec<Place>> = recall.stems.iter().map(|stems| self.by_word(stems)).collect();
         let word_tags: Vec<usize> = lists.iter().map(|list| self.tags_among(list)).collect();
-        if let Some(key) = recall.fuzzy_key.filter(|_| misspelt && may_be_misspelt(&word_tags)) {
+        let is_known =
+            |stem: &str| self.by_stem.get(stem).is_some_and(|list| list.iter().any(|place| self.at(*place).is_some()));
+        if let Some(key) = recall.fuzzy_key.filter(|_| misspelt && may_be_misspelt(recall.stems, is_known)) {
             let key: Vec<char> = key.chars().collect();
             for mut hits in [self.by_trigrams(&key), self.by_beginning(&key)] {
                 hits.retain(|(_, place)| live(*place).is_some());
