@@ -16,7 +16,7 @@ use crate::{
 
 /// Terms looked at for one word of a query. A word that stands in more says little, and what holds all words of the query is
 /// looked up apart.
-const TERMS_A_WORD: usize = 300;
+const TERMS_A_WORD: usize = 600;
 
 /// A word that stands in more tags than this is not looked up by itself where the query has a rarer one.
 const FREQUENT: usize = 1_000;
