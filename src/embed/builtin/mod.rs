@@ -3,6 +3,7 @@
 
 mod model;
 mod shipped;
+mod weights;
 
 use std::sync::{Arc, OnceLock};
 
@@ -14,7 +15,8 @@ use model::Model;
 /// What the names of its spaces begin with.
 const FAMILY: &str = "builtin:";
 
-/// Weights and prefixes: raised with every change of `data/minilm.gguf` (a test holds its digest) or of the forward pass.
+/// Weights and prefixes: raised with every change of `data/minilm.gguf` (a test holds its digest), and of the forward pass
+/// where it moves vectors by more than rounding does.
 const MODEL_VERSION: &str = "minilm-l6-v2-q8:384";
 
 /// Embeds in this process. The model is loaded when it is first needed.

@@ -1,14 +1,16 @@
 //! BERT's forward pass over 8-bit weights (Devlin et al., 2018, "BERT: Pre-training of Deep Bidirectional Transformers"),
 //! mean-pooled over the tokens and L2-normalised, as sentence-transformers does for all-MiniLM-L6-v2.
 
-use std::{borrow::Cow, io::Cursor, sync::Arc};
+use std::{borrow::Cow, io::Cursor};
 
 use candle_core::{
-    Device, IndexOp, Module, Result, Tensor,
-    quantized::{GgmlDType, QMatMul, QStorage, QTensor, gguf_file::Content},
+    Device, IndexOp, Result, Tensor,
+    quantized::{GgmlDType, QStorage, QTensor, gguf_file::Content},
 };
 use candle_nn::ops::{layer_norm, softmax_last_dim};
 use tokenizers::Tokenizer;
+
+use super::weights::{Weights, bytes};
 
 /// Made by `tools/make_model.py`.
 pub(super) static WEIGHTS: &[u8] = include_bytes!("../../../data/minilm.gguf");
@@ -57,16 +59,9 @@ struct WordTable {
 impl WordTable {
     fn read(content: &Content) -> Result<Self> {
         const NAME: &str = "embeddings.word_embeddings.weight";
-        let info = content.tensor_infos.get(NAME).ok_or_else(|| candle_core::Error::msg(format!("no {NAME}")))?;
-        let (rows, width) = info.shape.dims2()?;
-        let row_bytes = width / info.ggml_dtype.block_size() * info.ggml_dtype.type_size();
-        let start = usize::try_from(content.tensor_data_offset + info.offset).map_err(candle_core::Error::wrap)?;
-        let bytes = WEIGHTS.get(start..start + rows * row_bytes);
-        let bytes = bytes.ok_or_else(|| candle_core::Error::msg(format!("{NAME} is cut off")))?;
-        if info.ggml_dtype != GgmlDType::Q8_0 {
-            return Err(candle_core::Error::msg(format!("{NAME} is not of 8 bits")));
-        }
-        Ok(Self { bytes, width, row_bytes })
+        let bytes = bytes(content, NAME)?;
+        let (rows, width) = content.tensor_infos[NAME].shape.dims2()?;
+        Ok(Self { bytes, width, row_bytes: bytes.len() / rows })
     }
 
     /// The embeddings of these words: words × 384.
@@ -82,8 +77,7 @@ impl WordTable {
 }
 
 struct Linear {
-    weight: Arc<QTensor>,
-    quantised: QMatMul,
+    weights: Weights,
     bias: Tensor,
 }
 
@@ -92,12 +86,14 @@ impl Linear {
     /// weights first.
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
         let (texts, tokens, width) = input.dims3()?;
-        if texts * tokens < WIDEN_FROM {
-            return self.quantised.forward(input)?.broadcast_add(&self.bias);
-        }
-        let weight = self.weight.dequantize(&Device::Cpu)?;
-        let output = input.reshape((texts * tokens, width))?.matmul(&weight.t()?)?.broadcast_add(&self.bias)?;
-        output.reshape((texts, tokens, ()))
+        let input = input.reshape((texts * tokens, width))?;
+        let output = if texts * tokens < WIDEN_FROM {
+            let output = self.weights.multiply(&input.flatten_all()?.to_vec1()?);
+            Tensor::from_vec(output, (texts * tokens, self.bias.elem_count()), &Device::Cpu)?
+        } else {
+            input.matmul(&self.weights.widened()?.t()?)?
+        };
+        output.broadcast_add(&self.bias)?.reshape((texts, tokens, ()))
     }
 }
 
@@ -150,18 +146,13 @@ struct Reader {
 }
 
 impl Reader {
-    fn matrix(&mut self, name: &str) -> Result<QTensor> {
-        self.content.tensor(&mut self.file, name, &Device::Cpu)
-    }
-
     fn vector(&mut self, name: &str) -> Result<Tensor> {
-        self.matrix(name)?.dequantize(&Device::Cpu)
+        self.content.tensor(&mut self.file, name, &Device::Cpu)?.dequantize(&Device::Cpu)
     }
 
     fn linear(&mut self, name: &str) -> Result<Linear> {
-        let weight = Arc::new(self.matrix(&format!("{name}.weight"))?);
-        let quantised = QMatMul::from_arc(Arc::clone(&weight))?;
-        Ok(Linear { weight, quantised, bias: self.vector(&format!("{name}.bias"))? })
+        let weights = Weights::read(&self.content, &format!("{name}.weight"))?;
+        Ok(Linear { weights, bias: self.vector(&format!("{name}.bias"))? })
     }
 
     fn norm(&mut self, name: &str) -> Result<Norm> {
