@@ -26,8 +26,8 @@ const LOCK_TIMEOUT_MS: u32 = 5_000;
 /// Held while extensions are looked for and created: `musonymE` as a number.
 const EXTENSIONS_LOCK: i64 = 7_887_337_244_841_307_461;
 
-/// Keys this alike by their trigrams are worth a look: an error in eight letters leaves two fifths of them.
-const TRIGRAM_SIMILARITY: &str = "0.3";
+/// Keys this alike by their trigrams are worth a look: two letters swapped in one word of two leave a quarter of them.
+const TRIGRAM_SIMILARITY: &str = "0.22";
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
