@@ -115,6 +115,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let recalled = store
             .recall(&Recall {
                 keys: std::slice::from_ref(&key),
+                phrases: &[],
                 stems: &stems,
                 fuzzy_key: Some(&key),
                 vector: Some((space, &vector)),

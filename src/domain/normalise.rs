@@ -53,6 +53,11 @@ pub fn loose_key(text: &str) -> String {
     }
 }
 
+/// Whether a text says no more than "this is music".
+pub fn is_noise(text: &str) -> bool {
+    words(text).iter().all(|word| word == "n" || NOISE_WORDS.contains(&word.as_str()))
+}
+
 /// Whether a key may be this looser one with noise words around it: false for certain, true perhaps.
 pub fn differs_by_noise(key: &str, loose_key: &str) -> bool {
     // A connector may stand beside a noise word.

@@ -35,24 +35,29 @@ pub fn parse_stems(stems: &str) -> impl Iterator<Item = std::str::Split<'_, char
     stems.split(' ').filter(|word| !word.is_empty()).map(|word| word.split('|'))
 }
 
-/// For each meaningful word of `text`, in order, the one or two stems by which it can be met.
-///
-/// Stop words and noise words (`music`) are left out unless nothing else is there.
-pub fn stem_groups(text: &str) -> Vec<Vec<String>> {
-    let words = words(&split_elisions(text));
-    let meaningful = |word: &&String| !STOP_WORDS.contains(&word.as_str());
-    let telling = |word: &&String| !NOISE_WORDS.contains(&word.as_str());
-    let mut kept: Vec<&String> = words.iter().filter(meaningful).filter(telling).collect();
+/// The words of `text` that say something, each with its place among all of them: without stop words and noise words
+/// (`music`) unless nothing else is there.
+pub fn telling_words(text: &str) -> Vec<(usize, String)> {
+    let words: Vec<(usize, String)> = words(&split_elisions(text)).into_iter().enumerate().collect();
+    let meaningful = |(_, word): &&(usize, String)| !STOP_WORDS.contains(&word.as_str());
+    let telling = |(_, word): &&(usize, String)| !NOISE_WORDS.contains(&word.as_str());
+    let mut kept: Vec<&(usize, String)> = words.iter().filter(meaningful).filter(telling).collect();
     if kept.is_empty() {
         kept = words.iter().filter(meaningful).collect();
     }
     if kept.is_empty() {
-        kept = words.iter().collect();
+        return words;
     }
+    kept.into_iter().cloned().collect()
+}
+
+/// For each of the [`telling_words`] of `text`, in order, the one or two stems by which it can be met.
+pub fn stem_groups(text: &str) -> Vec<Vec<String>> {
+    let kept = telling_words(text);
     let english = Stemmer::create(Algorithm::English);
     let french = Stemmer::create(Algorithm::French);
-    kept.into_iter()
-        .map(|word| {
+    kept.iter()
+        .map(|(_, word)| {
             let mut group = vec![english.stem(word).into_owned()];
             let french = french.stem(word).into_owned();
             if !group.contains(&french) {

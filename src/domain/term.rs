@@ -66,6 +66,13 @@ word_enum! {
     }
 }
 
+impl Section {
+    /// Whether its terms are names of the tag: what people type, and misspell.
+    pub const fn is_name(self) -> bool {
+        matches!(self, Self::Name | Self::SearchTerms | Self::Translations)
+    }
+}
+
 word_enum! {
     /// The language of a term or a query.
     Lang, "lang" {

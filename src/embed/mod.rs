@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use crate::ollama::OllamaError;
 
-pub use builtin::BuiltinEmbedder;
+pub use builtin::{BuiltinEmbedder, is_english_word};
 pub use ollama::{DEFAULT_MODEL, OllamaEmbedder};
 pub use service::{EmbedService, EmbedStatus, Embedders, QueryEmbedding, QueryVector};
 pub use text::document_text;

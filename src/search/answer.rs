@@ -18,6 +18,8 @@ pub enum Fusion {
     /// 0.3 × lexical + 0.7 × vector, on calibrated scores.
     #[default]
     Weighted,
+    /// Reciprocal ranks: what both branches rank high comes first, whatever their scores. Names keep their bands.
+    Rrf,
 }
 
 /// Which branches of the search run.
@@ -55,6 +57,10 @@ pub struct SearchRequest {
     pub by_standby: bool,
     /// Whether French words are put into English; always, unless its worth is measured.
     pub gloss: bool,
+    /// Whether typing errors are forgiven; always, unless its worth is measured.
+    pub typos: bool,
+    /// Whether negations and joined parts are understood; always, unless its worth is measured.
+    pub composite: bool,
 }
 
 /// Why a search cannot be asked.
@@ -88,6 +94,8 @@ impl SearchRequest {
             branches: Branches::Both,
             by_standby: false,
             gloss: true,
+            typos: true,
+            composite: true,
         }
     }
 
@@ -221,9 +229,24 @@ pub struct Glossed {
     pub to: String,
 }
 
-/// How the query was read.
+/// A misspelt word of the query.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Corrected {
+    /// As asked, folded.
+    pub from: String,
+    /// As it was read.
+    pub to: String,
+}
+
+/// How the query was read. Of a composite query, all but `wanted` and `unwanted` is said of the first wanted part.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct BranchExplanation {
+    /// What is asked for: the query itself, or the parts of a composite one, which a result should meet together.
+    pub wanted: Vec<String>,
+    /// What is left out (`sad` of `calm but not sad`).
+    pub unwanted: Vec<String>,
+    /// Words that were read as others, for they seem misspelt.
+    pub corrected: Vec<Corrected>,
     /// The query's key.
     pub key: String,
     /// The stems looked for, a group for each word.

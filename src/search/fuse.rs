@@ -19,10 +19,14 @@ const ALIAS_WIDTH: f64 = 0.09;
 /// the same alias the nearer one comes first.
 const ALIAS_CONFIDENCE_SHARE: f64 = 0.7;
 /// The most that words, typing errors and meaning together can score.
-const FUSED_CEILING: f64 = 0.89;
+pub(super) const FUSED_CEILING: f64 = 0.89;
+
+/// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009, "Reciprocal rank fusion outperforms Condorcet
+/// and individual rank learning methods").
+const RANK_CONSTANT: f64 = 60.0;
 
 /// Below this a tag is no answer: what is left are single words out of context and vectors that are merely there.
-const SCORE_FLOOR: f64 = 0.25;
+pub(super) const SCORE_FLOOR: f64 = 0.25;
 /// The floor where the vector branch ran and says that the meaning is elsewhere: a word or two of a query in one of a
 /// hundred thousand terms is chance ("tax return form" in "return to hard bop").
 const UNSUPPORTED_FLOOR: f64 = 0.5;
@@ -38,8 +42,12 @@ pub(super) struct Fused {
     pub(super) vector: Option<f64>,
     /// What met the query.
     pub(super) matched: Match,
-    /// For people.
-    pub(super) explanation: Explanation,
+    /// Raw cosine, before calibration.
+    pub(super) cosine: Option<f32>,
+    /// Weights of words and vector in the sum; 0 where a band decided.
+    pub(super) weights: (f64, f64),
+    /// What else made the score, for people; empty mostly.
+    pub(super) note: String,
 }
 
 /// Fuses what both branches say of a tag; `None` below the floor.
@@ -64,13 +72,48 @@ pub(super) fn fuse(evidence: Option<&Evidence>, cosine: Option<f32>, calibration
     let matched = matched
         .filter(|_| by_name || lexical.unwrap_or(0.0) >= 0.5 * vector.unwrap_or(0.0))
         .unwrap_or(Match { kind: MatchKind::Vector, term: None, lang: None });
-    let explanation = Explanation {
-        reason: reason(&matched, lexical, vector),
-        cosine: cosine.map(|cosine| round(f64::from(cosine))),
-        lexical_weight: round(weights.0),
-        vector_weight: weights.1,
-    };
-    Some(Fused { score: round(score), lexical: lexical.map(round), vector: vector.map(round), matched, explanation })
+    let (lexical, vector) = (lexical.map(round), vector.map(round));
+    Some(Fused { score: round(score), lexical, vector, matched, cosine, weights, note: String::new() })
+}
+
+impl Fused {
+    /// Whether it was met by a name, which has a band of its own.
+    pub(super) const fn is_by_name(&self) -> bool {
+        matches!(self.matched.kind, MatchKind::Exact | MatchKind::Alias | MatchKind::Translation)
+    }
+
+    /// How the score came about, for people.
+    pub(super) fn explanation(&self) -> Explanation {
+        Explanation {
+            reason: reason(&self.matched, self.lexical, self.vector) + &self.note,
+            cosine: self.cosine.map(|cosine| round(f64::from(cosine))),
+            lexical_weight: round(self.weights.0),
+            vector_weight: self.weights.1,
+        }
+    }
+}
+
+/// Gives what was not met by a name its score by reciprocal ranks: the mean over both branches of `(k + 1) / (k + rank)`, 0
+/// where a branch did not find it. The floors of the weighted fusion have said before what is an answer.
+pub(super) fn by_ranks(found: &mut [(&str, &mut Fused)]) {
+    let branches: [fn(&Fused) -> Option<f64>; 2] = [|fused| fused.lexical, |fused| fused.vector];
+    let mut sums = vec![0.0; found.len()];
+    for branch in branches {
+        let mut ranked: Vec<(f64, &str, usize)> = found
+            .iter()
+            .enumerate()
+            .filter_map(|(place, (name, fused))| Some((branch(fused).filter(|score| *score > 0.0)?, *name, place)))
+            .collect();
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+        for (rank, (_, _, place)) in ranked.into_iter().enumerate() {
+            let rank = f64::from(u32::try_from(rank).unwrap_or(u32::MAX));
+            sums[place] += (RANK_CONSTANT + 1.0) / (RANK_CONSTANT + 1.0 + rank);
+        }
+    }
+    for ((_, fused), sum) in found.iter_mut().zip(sums).filter(|((_, fused), _)| !fused.is_by_name()) {
+        fused.score = round(FUSED_CEILING * sum / 2.0);
+        fused.weights = (0.5, 0.5);
+    }
 }
 
 /// The lexical branch's own score: a name is a full match, whatever band it goes to.
@@ -119,7 +162,7 @@ fn reason(matched: &Match, lexical: Option<f64>, vector: Option<f64>) -> String 
 }
 
 /// Four decimals: more are noise, and equal scores should be equal.
-fn round(value: f64) -> f64 {
+pub(super) fn round(value: f64) -> f64 {
     (value * 10_000.0).round() / 10_000.0
 }
 
@@ -156,6 +199,18 @@ mod tests {
     fn a_branch_that_is_absent_leaves_its_weight_to_the_other() {
         assert_eq!(score(Some(&evidence(MatchKind::Text, 0.5)), None), Some(0.445));
         assert_eq!(score(Some(&evidence(MatchKind::Text, 0.5)), Some(1.0)), Some(round(0.89 * 0.85)));
+    }
+
+    #[test]
+    fn what_both_branches_rank_high_comes_first_by_ranks() {
+        let mut both = fuse(Some(&evidence(MatchKind::Text, 0.6)), Some(0.6), &CALIBRATION).unwrap();
+        let mut words = fuse(Some(&evidence(MatchKind::Text, 0.9)), None, &CALIBRATION).unwrap();
+        let mut meaning = fuse(None, Some(0.9), &CALIBRATION).unwrap();
+        let mut name = fuse(Some(&evidence(MatchKind::Exact, 1.0)), Some(0.1), &CALIBRATION).unwrap();
+        by_ranks(&mut [("a", &mut both), ("b", &mut words), ("c", &mut meaning), ("d", &mut name)]);
+        assert_eq!(name.score, 1.0);
+        assert!(both.score > words.score && both.score > meaning.score && both.score < 0.89);
+        assert!((meaning.score - round(0.89 / 2.0)).abs() < 1e-9, "the first of one branch alone: {}", meaning.score);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::answer::Glossed;
 use crate::domain::{Lang, key, split_elisions, words};
 
 /// `french TAB english[, other english]` a line.
-const GLOSSARY: &str = include_str!("../../data/glossary.tsv");
+pub(super) const GLOSSARY: &str = include_str!("../../data/glossary.tsv");
 
 /// Most words of one phrase.
 const LONGEST_PHRASE: usize = 5;

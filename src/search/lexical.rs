@@ -3,16 +3,20 @@
 //! A term meets the query in one of three ways: its key is the query's key (it is that name), it shares words with it
 //! (by their stems), or it is a few typing errors away. The best evidence of a tag counts.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use crate::{
-    domain::{Lang, Section, differs_by_noise, key, loose_key, parse_stems, rarity, stem_groups},
+    domain::{
+        Lang, Section, differs_by_noise, key, loose_key, parse_stems, rarity, split_elisions, stem_groups,
+        telling_words, words,
+    },
     store::{MatchedTerm, Recalled},
 };
 
 use super::{
     answer::{Match, MatchKind},
     gloss::{Gloss, other_stems},
+    typing::errors,
 };
 
 /// How much words found in a section say of the tag: its names say what it is, related tags only what it is near to.
@@ -29,6 +33,14 @@ const fn section_weight(section: Section) -> f64 {
 /// What a tag's words say together, where no single term says it all, counts somewhat less.
 const SPREAD_WEIGHT: f64 = 0.85;
 
+/// Most words of a phrase that may be a name.
+const LONGEST_PHRASE: usize = 4;
+
+/// What a name is worth that begins with the query: from the first, where hardly a letter was typed, by the second to where
+/// hardly one is missing.
+const BEGINNING_FLOOR: f64 = 0.5;
+const BEGINNING_WIDTH: f64 = 0.4;
+
 /// A typing error costs this many times its share of the word: `speedd metal` keeps 0.86 of the score.
 const TYPO_COST: f64 = 1.5;
 
@@ -43,15 +55,25 @@ pub(super) struct Query {
     pub(super) stems: Vec<Vec<String>>,
     /// How many stems of each word are its own.
     own_stems: Vec<usize>,
+    /// By the keys of the query's phrases, which words they take up: `hiphop beats` has `hip hop` as its first.
+    phrases: HashMap<String, Range<usize>>,
     /// Its language, where the caller said.
     pub(super) lang: Option<Lang>,
 }
 
 impl Query {
-    /// Words that were put into English are met by that, too.
-    pub(super) fn new(text: &str, lang: Option<Lang>, gloss: &Gloss) -> Self {
+    /// Words that were put into English are met by that, too, and misspelt ones by what was meant (`corrected`, the text
+    /// with its words spelt rightly).
+    pub(super) fn new(text: &str, corrected: &str, lang: Option<Lang>, gloss: &Gloss) -> Self {
         let mut stems = stem_groups(text);
         let own_stems = stems.iter().map(Vec::len).collect();
+        let right = stem_groups(corrected);
+        // A word that was read as one that says nothing leaves the others without their places.
+        let spelt = if right.len() == stems.len() { corrected } else { text };
+        for (group, right) in stems.iter_mut().zip(right).filter(|_| spelt == corrected) {
+            let more: Vec<String> = right.into_iter().filter(|stem| !group.contains(stem)).collect();
+            group.extend(more);
+        }
         let others = other_stems(gloss);
         for group in &mut stems {
             let mut more: Vec<&String> = group.iter().filter_map(|stem| others.get(stem)).flatten().collect();
@@ -60,7 +82,14 @@ impl Query {
             let more: Vec<String> = more.into_iter().filter(|stem| !group.contains(stem)).cloned().collect();
             group.extend(more);
         }
-        Self { key: key(text), loose_key: loose_key(text), stems, own_stems, lang }
+        Self { key: key(text), loose_key: loose_key(text), stems, own_stems, phrases: phrases(spelt), lang }
+    }
+
+    /// The keys of its phrases.
+    pub(super) fn phrase_keys(&self) -> Vec<String> {
+        let mut keys: Vec<String> = self.phrases.keys().cloned().collect();
+        keys.sort_unstable();
+        keys
     }
 
     /// The keys that are met exactly.
@@ -71,6 +100,20 @@ impl Query {
         }
         keys
     }
+}
+
+/// The keys of all phrases of a query that are not the query itself, with the telling words that they take up.
+fn phrases(text: &str) -> HashMap<String, Range<usize>> {
+    let (all, telling) = (words(&split_elisions(text)), telling_words(text));
+    let mut phrases = HashMap::new();
+    for (first, (start, _)) in telling.iter().enumerate() {
+        for (last, (end, _)) in telling.iter().enumerate().skip(first).take(LONGEST_PHRASE) {
+            if last - first + 1 < telling.len() {
+                phrases.entry(all[*start..=*end].concat()).or_insert(first..last + 1);
+            }
+        }
+    }
+    phrases
 }
 
 /// What the lexical branch says of one tag.
@@ -157,6 +200,12 @@ impl<'a> Words<'a> {
         (of_term > 0).then(|| (met, f64::from(of_term) / f64::from(words.max(1))))
     }
 
+    /// What a name that is a phrase of the query meets: the words of the phrase, by all it says.
+    fn of_phrase(&self, phrase: &Range<usize>) -> (Vec<f64>, f64) {
+        let met = (0..self.weights.len()).map(|word| if phrase.contains(&word) { 1.0 } else { 0.0 });
+        (met.collect(), 1.0)
+    }
+
     /// What this share of the query's words comes to.
     fn weigh(&self, met: &[f64]) -> f64 {
         self.weights.iter().zip(met).map(|(weight, met)| weight * met).sum()
@@ -221,7 +270,9 @@ fn meet(words: &Words<'_>, term: &MatchedTerm) -> Meeting {
         return Meeting { evidence: Some(Evidence { matched: matched(kind), score }), words: None };
     }
     let weight = section_weight(term.section);
-    let shared = words.shared(term);
+    let is_name = term.section.is_name();
+    let phrase = query.phrases.get(&term.key).filter(|_| is_name).map(|range| words.of_phrase(range));
+    let shared = phrase.or_else(|| words.shared(term));
     let text = shared.as_ref().map(|(met, of_term)| {
         // What the query says and the term lacks weighs more than what the term says besides.
         let coverage = words.weigh(met) * (0.5 + 0.5 * of_term);
@@ -229,10 +280,13 @@ fn meet(words: &Words<'_>, term: &MatchedTerm) -> Meeting {
     });
     let fuzzy = typo_similarity(&query.key, &term.key)
         .map(|similarity| Evidence { matched: matched(MatchKind::Fuzzy), score: weight * similarity });
-    let evidence = match (text, fuzzy) {
-        (Some(text), Some(fuzzy)) => Some(if fuzzy.score > text.score { fuzzy } else { text }),
-        (text, fuzzy) => text.or(fuzzy),
-    };
+    let beginning = beginning_similarity(&query.key, &term.key)
+        .filter(|_| is_name)
+        .map(|similarity| Evidence { matched: matched(MatchKind::Text), score: weight * similarity });
+    let evidence = [text, fuzzy, beginning]
+        .into_iter()
+        .flatten()
+        .reduce(|best, next| if next.score > best.score { next } else { best });
     Meeting { evidence, words: shared.map(|(met, _)| met) }
 }
 
@@ -288,12 +342,20 @@ fn typo_similarity(query: &str, term: &str) -> Option<f64> {
     if length.abs_diff(term_length) > allowed {
         return None;
     }
-    let errors = strsim::osa_distance(query, term);
-    if errors > allowed {
+    if strsim::osa_distance(query, term) > allowed {
         return None;
     }
-    let share = f64::from(u32::try_from(errors).ok()?) / f64::from(u32::try_from(length.max(term_length)).ok()?);
+    let share = errors(query, term) / f64::from(u32::try_from(length.max(term_length)).ok()?);
     Some((1.0 - TYPO_COST * share).max(0.0))
+}
+
+/// How much a name is met by its beginning, as one types; `None` where it does not begin so.
+fn beginning_similarity(query: &str, term: &str) -> Option<f64> {
+    if query.len() < 2 || query == term || !term.starts_with(query) {
+        return None;
+    }
+    let share = f64::from(u32::try_from(query.len()).ok()?) / f64::from(u32::try_from(term.len()).ok()?);
+    Some(BEGINNING_FLOOR + BEGINNING_WIDTH * share)
 }
 
 #[cfg(test)]
@@ -315,7 +377,7 @@ mod tests {
 
     fn best(query: &str, terms: &[MatchedTerm]) -> Evidence {
         let terms = terms.iter().cloned().map(std::sync::Arc::new).collect();
-        evidence(&Query::new(query, None, &Gloss::default()), &Recalled { terms, ..Recalled::default() })
+        evidence(&Query::new(query, query, None, &Gloss::default()), &Recalled { terms, ..Recalled::default() })
             .remove(&1)
             .unwrap()
     }

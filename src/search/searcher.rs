@@ -1,7 +1,7 @@
 //! The way of a query: cache, embedding within its deadline, recall, ranking, explanation.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -9,16 +9,22 @@ use std::{
 use axum::body::Bytes;
 
 use super::{
-    answer::{BranchExplanation, Branches, Degraded, SearchAnswer, SearchHit, SearchRequest, SearchRequestError},
-    fuse::{Fused, fuse},
+    answer::{
+        BranchExplanation, Branches, Corrected, Degraded, Fusion, SearchAnswer, SearchHit, SearchRequest,
+        SearchRequestError,
+    },
+    combine::{Found, combine},
+    fuse::{Fused, by_ranks, fuse},
     gloss::{Gloss, gloss, phrase_keys},
     lexical::{Query, evidence},
+    reading::{Reading, guarded_keys, may_be_composite, negates},
+    spelling::{corrected, unknown_words},
 };
 use crate::{
     cache::{Cache, Computed, Key, What},
-    domain::Calibration,
+    domain::{Calibration, key, stem_groups},
     embed::{EmbedError, EmbedService, QueryEmbedding, QueryVector},
-    store::{CandidateTag, Recall, Recalled, Store, StoreError},
+    store::{CandidateTag, MatchedTerm, Recall, Recalled, Store, StoreError},
 };
 
 /// Terms that each way of lexical matching may propose.
@@ -111,43 +117,137 @@ impl Searcher {
     pub async fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, SearchError> {
         request.validate()?;
         let started = Instant::now();
-        let gloss = self.gloss(request).await?;
-        let query = Query::new(&request.q, request.lang, &gloss);
+        let reading = self.read(request).await?;
+        let mut asked = Vec::new();
+        for part in &reading.wanted {
+            asked.push(self.ask(part, request).await?);
+        }
+        let whole = match &reading.wanted[..] {
+            [_] => None,
+            parts => Some(self.ask(&parts.join(" "), request).await?),
+        };
+        let mut left_out = Vec::new();
+        for part in &reading.unwanted {
+            left_out.push(self.ask_unwanted(part, request).await?);
+        }
+        let embedded: Duration = asked.iter().chain(&whole).chain(&left_out).map(|asked| asked.embedding_took).sum();
+        let mut degraded: Vec<Degraded> = Vec::new();
+        let mut candidates = Candidates::default();
+        for part in asked.iter_mut().chain(&mut left_out) {
+            degraded.extend(part.degraded.take().filter(|_| degraded.is_empty()));
+        }
+        for part in &mut asked {
+            candidates.take(part);
+        }
+        let mut whole = whole;
+        if let Some(whole) = &mut whole {
+            candidates.take(whole);
+        }
+        let found = if reading.is_composite() {
+            let wanted: Vec<Found> = asked.iter_mut().map(|asked| std::mem::take(&mut asked.found)).collect();
+            let unwanted: Vec<(&str, Found)> = reading
+                .unwanted
+                .iter()
+                .map(String::as_str)
+                .zip(left_out.into_iter().map(|asked| asked.found))
+                .collect();
+            combine(&wanted, whole.as_ref().map(|whole| &whole.found), &unwanted)
+        } else {
+            asked.first_mut().map(|asked| std::mem::take(&mut asked.found)).unwrap_or_default()
+        };
+        let ranked = best(found, &candidates.tags, request);
+        let results = self.results(ranked, candidates, request.explain).await?;
+        metrics::histogram!("musonym_search_seconds", "part" => "embed").record(embedded.as_secs_f64());
+        metrics::histogram!("musonym_search_seconds", "part" => "rank")
+            .record(started.elapsed().saturating_sub(embedded).as_secs_f64());
+        let explain = asked.into_iter().next().filter(|_| request.explain).map(|asked| BranchExplanation {
+            wanted: reading.wanted,
+            unwanted: reading.unwanted,
+            ..asked.explanation
+        });
+        Ok(SearchAnswer { query: request.q.clone(), count: results.len(), degraded, results, explain })
+    }
+
+    /// Takes the query apart, where it is composite.
+    async fn read(&self, request: &SearchRequest) -> Result<Reading, StoreError> {
+        if !request.composite || !may_be_composite(&request.q) {
+            return Ok(Reading::plain(&request.q));
+        }
+        let mut keys = guarded_keys(&request.q);
+        keys.push(key(&request.q));
+        let recall = Recall { keys: &keys, tag_type: request.tag_type, term_limit: LEXICAL_LIMIT, ..Recall::default() };
+        let names = self.store.recall(&recall).await?.terms.into_iter();
+        let names: HashSet<String> = names.filter(|term| term.section.is_name()).map(|term| term.key.clone()).collect();
+        let is_name = names.contains(&key(&request.q));
+        Ok(if is_name { Reading::plain(&request.q) } else { Reading::of(&request.q, &names) })
+    }
+
+    /// What one part of the query finds, all above the floor.
+    async fn ask(&self, text: &str, request: &SearchRequest) -> Result<Asked, SearchError> {
+        self.ask_for(text, request, |_| true).await
+    }
+
+    /// What an unwanted part finds. A term that leaves it out itself (`without words`) is no evidence for it.
+    async fn ask_unwanted(&self, text: &str, request: &SearchRequest) -> Result<Asked, SearchError> {
+        self.ask_for(text, request, |term| !negates(&term.term)).await
+    }
+
+    async fn ask_for(
+        &self,
+        text: &str,
+        request: &SearchRequest,
+        counts: impl Fn(&MatchedTerm) -> bool,
+    ) -> Result<Asked, SearchError> {
+        let (spelt, corrected) = self.spell(text, request);
+        let gloss = self.gloss(&spelt, request).await?;
+        let query = Query::new(text, &spelt, request.lang, &gloss);
+        let started = Instant::now();
         let embedding = match (request.branches, request.by_standby) {
             (Branches::Lexical, _) => QueryEmbedding::default(),
             (_, true) => self.embedder.embed_query_by_standby(&gloss.text).await,
             (_, false) => self.embedder.embed_query(&gloss.text, self.settings.embed_deadline).await,
         };
-        let degraded: Vec<Degraded> = embedding.failure.iter().map(|failure| degraded(failure, &embedding)).collect();
+        let embedding_took = started.elapsed();
+        let degraded = embedding.failure.as_ref().map(|failure| degraded(failure, &embedding));
         let vector = embedding.vector;
-        let embedded = started.elapsed();
-        let recalled = self.recall(&query, request, vector.as_ref()).await?;
-        let calibration = self.store.calibration(vector.as_ref().map_or("", |vector| vector.space.as_str()));
-        let ranked = rank(&query, &recalled, &calibration, request);
-        let (terms, vectors) = (recalled.terms.len(), recalled.vectors.len());
-        let results = self.results(ranked, recalled, request.explain).await?;
-        metrics::histogram!("musonym_search_seconds", "part" => "embed").record(embedded.as_secs_f64());
-        metrics::histogram!("musonym_search_seconds", "part" => "rank")
-            .record(started.elapsed().saturating_sub(embedded).as_secs_f64());
-        let explain = request.explain.then(|| BranchExplanation {
+        let mut recalled = self.recall(&query, request, vector.as_ref()).await?;
+        recalled.terms.retain(|term| counts(term));
+        let space = vector.map(|vector| vector.space);
+        let calibration = self.store.calibration(space.as_deref().unwrap_or_default());
+        let found = found(&query, &recalled, &calibration, request);
+        let explanation = BranchExplanation {
+            wanted: Vec::new(),
+            unwanted: Vec::new(),
+            corrected,
             key: query.key,
             stems: query.stems,
             lang: gloss.lang,
             glossed: gloss.glossed,
             embedded_text: embedding.text,
-            space: vector.as_ref().map(|vector| vector.space.clone()),
-            lexical_candidates: terms,
-            vector_candidates: vectors,
-        });
-        Ok(SearchAnswer { query: request.q.clone(), count: results.len(), degraded, results, explain })
+            space,
+            lexical_candidates: recalled.terms.len(),
+            vector_candidates: recalled.vectors.len(),
+        };
+        Ok(Asked { found, tags: recalled.tags, sections: recalled.sections, degraded, explanation, embedding_took })
     }
 
-    async fn gloss(&self, request: &SearchRequest) -> Result<Gloss, StoreError> {
-        if !request.gloss {
-            return Ok(Gloss { text: request.q.clone(), lang: request.lang, glossed: Vec::new() });
+    /// The text with its misspelt words put right, where they are unknown to the vocabulary, too.
+    fn spell(&self, text: &str, request: &SearchRequest) -> (String, Vec<Corrected>) {
+        let mut unknown = if request.typos { unknown_words(text) } else { Vec::new() };
+        if !unknown.is_empty() {
+            let stems: Vec<Vec<String>> = unknown.iter().map(|word| stem_groups(word).concat()).collect();
+            let mut known = self.store.known_words(&stems).into_iter();
+            unknown.retain(|_| !known.next().unwrap_or_default());
         }
-        let names = self.store.names_by_french(&phrase_keys(&request.q)).await?;
-        Ok(gloss(&request.q, request.lang, &names))
+        if unknown.is_empty() { (text.to_owned(), Vec::new()) } else { corrected(text, &unknown) }
+    }
+
+    async fn gloss(&self, text: &str, request: &SearchRequest) -> Result<Gloss, StoreError> {
+        if !request.gloss {
+            return Ok(Gloss { text: text.to_owned(), lang: request.lang, glossed: Vec::new() });
+        }
+        let names = self.store.names_by_french(&phrase_keys(text)).await?;
+        Ok(gloss(text, request.lang, &names))
     }
 
     async fn recall(
@@ -157,11 +257,12 @@ impl Searcher {
         vector: Option<&QueryVector>,
     ) -> Result<Recalled, StoreError> {
         let by_words = request.branches != Branches::Vector;
-        let keys = if by_words { query.keys() } else { Vec::new() };
-        let fuzzy = by_words && query.key.chars().count() <= LONGEST_FUZZY_KEY;
+        let (keys, phrases) = if by_words { (query.keys(), query.phrase_keys()) } else { Default::default() };
+        let fuzzy = by_words && request.typos && query.key.chars().count() <= LONGEST_FUZZY_KEY;
         self.store
             .recall(&Recall {
                 keys: &keys,
+                phrases: &phrases,
                 stems: if by_words { &query.stems } else { &[] },
                 fuzzy_key: fuzzy.then_some(query.key.as_str()),
                 vector: vector.map(|vector| (vector.space.as_str(), &*vector.vector)),
@@ -176,12 +277,12 @@ impl Searcher {
     async fn results(
         &self,
         ranked: Vec<(i64, Fused)>,
-        mut recalled: Recalled,
+        mut candidates: Candidates,
         explain: bool,
     ) -> Result<Vec<SearchHit>, StoreError> {
         let (mut sections, mut missing) = (HashMap::new(), Vec::new());
         for (id, _) in &ranked {
-            match recalled.sections.remove(id) {
+            match candidates.sections.remove(id) {
                 Some(json) => {
                     let read = serde_json::from_str(&json).map_err(|error| StoreError::Corrupt(error.to_string()))?;
                     sections.insert(*id, read);
@@ -192,10 +293,11 @@ impl Searcher {
         if !missing.is_empty() {
             sections.extend(self.store.sections(&missing).await?);
         }
-        let tags = recalled.tags;
+        let tags = candidates.tags;
         let hit = |(id, fused): (i64, Fused)| {
             // Between recall and here a row may have been taken out.
             let (tag, synonyms) = (tags.get(&id)?, sections.remove(&id)?);
+            let explain = explain.then(|| fused.explanation());
             Some(SearchHit {
                 tag_type: tag.tag_type,
                 tag_name: tag.name.to_string(),
@@ -205,7 +307,7 @@ impl Searcher {
                 vector_score: fused.vector,
                 matched: fused.matched,
                 synonyms,
-                explain: explain.then_some(fused.explanation),
+                explain,
             })
         };
         Ok(ranked.into_iter().filter_map(hit).collect())
@@ -222,16 +324,55 @@ fn degraded(failure: &EmbedError, embedding: &QueryEmbedding) -> Degraded {
     Degraded { branch: "vector".to_owned(), code: failure.code().to_owned(), reason: format!("{failure}; {instead}") }
 }
 
-/// The best candidates above the floor and the caller's `min_score`, best first. Equal scores are ordered by name, so that
-/// the order of insertion never shows.
-fn rank(query: &Query, recalled: &Recalled, calibration: &Calibration, request: &SearchRequest) -> Vec<(i64, Fused)> {
+/// What one part of a query found.
+struct Asked {
+    found: Found,
+    tags: HashMap<i64, CandidateTag>,
+    sections: HashMap<i64, String>,
+    degraded: Option<Degraded>,
+    explanation: BranchExplanation,
+    embedding_took: Duration,
+}
+
+/// What the parts of a query know of the rows they found.
+#[derive(Default)]
+struct Candidates {
+    tags: HashMap<i64, CandidateTag>,
+    sections: HashMap<i64, String>,
+}
+
+impl Candidates {
+    /// Takes in what a part knows.
+    fn take(&mut self, asked: &mut Asked) {
+        if self.tags.is_empty() {
+            (self.tags, self.sections) = (std::mem::take(&mut asked.tags), std::mem::take(&mut asked.sections));
+        } else {
+            self.tags.extend(asked.tags.drain());
+            self.sections.extend(asked.sections.drain());
+        }
+    }
+}
+
+/// The candidates above the floor.
+fn found(query: &Query, recalled: &Recalled, calibration: &Calibration, request: &SearchRequest) -> Found {
     let lexical = evidence(query, recalled);
     let cosines: HashMap<i64, f32> = recalled.vectors.iter().map(|hit| (hit.synonym_id, hit.cosine)).collect();
-    let mut ranked: Vec<(&CandidateTag, i64, Fused)> = recalled
-        .tags
-        .iter()
-        .filter_map(|(id, tag)| Some((tag, *id, fuse(lexical.get(id), cosines.get(id).copied(), calibration)?)))
-        .filter(|(_, _, fused)| fused.score >= request.min_score)
+    let fused = |id: &i64| Some((*id, fuse(lexical.get(id), cosines.get(id).copied(), calibration)?));
+    let mut found: Found = recalled.tags.keys().filter_map(fused).collect();
+    if request.fusion == Fusion::Rrf {
+        let named = found.iter_mut().filter_map(|(id, fused)| Some((&*recalled.tags.get(id)?.name, fused)));
+        by_ranks(&mut named.collect::<Vec<_>>());
+    }
+    found
+}
+
+/// The best of what was found that reach the caller's `min_score`, best first. Equal scores are ordered by name, so that the
+/// order of insertion never shows.
+fn best(found: Found, tags: &HashMap<i64, CandidateTag>, request: &SearchRequest) -> Vec<(i64, Fused)> {
+    let mut ranked: Vec<(&CandidateTag, i64, Fused)> = found
+        .into_iter()
+        .filter(|(_, fused)| fused.score >= request.min_score)
+        .filter_map(|(id, fused)| Some((tags.get(&id)?, id, fused)))
         .collect();
     ranked.sort_by(|(tag, _, a), (other, _, b)| {
         b.score.total_cmp(&a.score).then_with(|| tag.name.cmp(&other.name)).then(tag.tag_type.cmp(&other.tag_type))

@@ -293,6 +293,9 @@ pub trait SearchStore: Send + Sync {
     /// The names of the tags that are called by one of these keys in French, by key.
     async fn names_by_french(&self, keys: &[String]) -> Result<HashMap<String, String>>;
 
+    /// For each word, given by its stems, whether it stands in a term of the vocabulary.
+    fn known_words(&self, stems: &[Vec<String>]) -> Vec<bool>;
+
     /// What cosines mean in this space: as measured, else as shipped.
     fn calibration(&self, space: &str) -> Calibration;
 

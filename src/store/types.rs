@@ -328,13 +328,15 @@ pub struct WebhookOutcome {
 }
 
 /// What a search asks of the store.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Recall<'a> {
     /// Keys to be met exactly (the query's key and its looser one).
     pub keys: &'a [String],
+    /// Keys of the query's phrases, by which names alone are met (`hiphop` of "hiphop beats").
+    pub phrases: &'a [String],
     /// For each word of the query, its stems.
     pub stems: &'a [Vec<String>],
-    /// The query's key, whose trigrams find misspelt terms; `None` to leave typing errors aside.
+    /// The query's key, which names that are misspelt or begin so are met by; `None` to leave both aside.
     pub fuzzy_key: Option<&'a str>,
     /// The embedded query and its space; `None` when the vector branch cannot run.
     pub vector: Option<(&'a str, &'a [f32])>,

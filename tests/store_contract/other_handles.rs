@@ -26,6 +26,7 @@ async fn eventually(store: &Arc<dyn Store>, what: &str, seen: impl AsyncFn(&Arc<
 async fn nearest(store: &Arc<dyn Store>) -> Vec<i64> {
     let recall = Recall {
         keys: &[],
+        phrases: &[],
         stems: &[],
         fuzzy_key: None,
         vector: Some((SPACE, &[1.0, 0.0, 0.0, 0.0])),
@@ -40,6 +41,7 @@ async fn finds(store: &Arc<dyn Store>, text: &str) -> bool {
     let keys = [key(text)];
     let recall = Recall {
         keys: &keys,
+        phrases: &[],
         stems: &[],
         fuzzy_key: None,
         vector: None,

@@ -42,6 +42,7 @@ async fn quarantined(db: &Db, tag: &str, texts: &[&str]) -> i64 {
 async fn found(db: &Db, key: &str) -> bool {
     let recall = Recall {
         keys: &[key.to_owned()],
+        phrases: &[],
         stems: &[],
         fuzzy_key: None,
         vector: None,

@@ -12,6 +12,7 @@ async fn recall(db: &Db, query: &str, tag_type: Option<TagType>) -> Recalled {
     let (keys, stems) = ([key(query)], stem_groups(query));
     let recall = Recall {
         keys: &keys,
+        phrases: &[],
         stems: &stems,
         fuzzy_key: Some(&keys[0]),
         vector: None,
@@ -30,6 +31,7 @@ async fn met(db: &Db, query: &str) -> Vec<String> {
 async fn nearest(db: &Db, space: &str, vector: &[f32], keys: &[String], limit: usize) -> Vec<i64> {
     let recall = Recall {
         keys,
+        phrases: &[],
         stems: &[],
         fuzzy_key: None,
         vector: Some((space, vector)),
@@ -84,6 +86,7 @@ contract! {
         for fuzzy_key in ["\"\"\"\"", "\0\0\0\0", "a b c", "***", "AND OR NOT"] {
             let recall = Recall {
                 keys: &keys, stems: &stems, fuzzy_key: Some(fuzzy_key), vector: None, tag_type: None,
+                phrases: &[],
                 term_limit: 9, vector_limit: 9,
             };
             db.store.recall(&recall).await.unwrap();
@@ -156,6 +159,7 @@ contract! {
         assert!(nearest(&db, SPACE, &[1.0], &[], 9).await.is_empty());
         let moods = Recall {
             keys: &[], stems: &[], fuzzy_key: None, vector: Some((SPACE, &query)), tag_type: Some(TagType::Mood),
+            phrases: &[],
             term_limit: 9, vector_limit: 9,
         };
         let hits = db.store.recall(&moods).await.unwrap().vectors;

@@ -81,6 +81,11 @@ impl Embedder for BuiltinEmbedder {
     }
 }
 
+/// Whether this folded word is English for all that the built-in model knows: no spelling of something else.
+pub fn is_english_word(word: &str) -> bool {
+    model::is_token(word)
+}
+
 #[cfg(test)]
 mod tests {
     use sha2::{Digest, Sha256};

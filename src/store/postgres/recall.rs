@@ -24,6 +24,9 @@ const FREQUENT: usize = 1_000;
 /// Of so many of the nearest and of the best-matching tags the sections come along: those that an answer mostly shows.
 const LIKELY: usize = 24;
 
+/// What begins with the query's key is worth as much as a name that is this alike.
+const PREFIX_WORTH: &str = "0.6";
+
 /// Sections whose terms are names of the tag: what people misspell.
 const NAMES: &str = "('name', 'search_terms', 'translations')";
 
@@ -31,19 +34,26 @@ const NAMES: &str = "('name', 'search_terms', 'translations')";
 /// to guess them, and guesses that an index does not pay.
 ///
 /// Parameters: 1 keys, 2 words as text search queries, 3 their weights, 4 all words as one query, 5 the key that may be
-/// misspelt, 6 the query's vector, 7 the tag type, 8 the space, 9 the weight of all words together, 10 the dimensions of the space.
+/// misspelt, 6 the query's vector, 7 the tag type, 8 the space, 9 the weight of all words together, 10 the dimensions of the
+/// space, 11 the keys of phrases, 12 the pattern of what begins with the fifth.
 ///
-/// A term meets the query by its key, by its trigrams where no name has that key, or by its words. The first two keep to their
+/// A term meets the query by its key, a name by that of a phrase, too; by its trigrams or beginning where no name has that key;
+/// or by its words. The first two keep to their
 /// share of the limit, words get what is left of it, each its best first; equal hits are ordered by what they say. The result has a row for each term, and one for each tag of both branches, whose `term_key` is NULL.
 fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> String {
     let VectorTable { from, embedding, in_space } = vectors;
     let share = term_limit.div_ceil(EXACT_OR_MISSPELT_SHARE);
     format!(
-        "WITH keyed AS MATERIALIZED (
-            SELECT t.id, t.synonym_id, t.section, t.stems, t.term, 0 AS way, 0::float8 AS weight
+        "WITH asked AS MATERIALIZED (
+            SELECT $6::real[]::vector AS vector
+        ), keyed AS MATERIALIZED (
+            SELECT t.id, t.synonym_id, t.section, t.stems, t.term, 0 AS way,
+                CASE WHEN t.term_key = ANY ($1) THEN 1 ELSE 0 END::float8 AS weight
             FROM synonym_term t JOIN mir_synonym s ON s.id = t.synonym_id AND s.is_active
-            WHERE t.term_key = ANY ($1) AND t.status = 'active' AND ($7 IS NULL OR s.tag_type = $7)
-            ORDER BY t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term LIMIT {share}
+            WHERE t.term_key = ANY ($1::text[] || $11::text[]) AND (t.term_key = ANY ($1) OR t.section IN {NAMES})
+                AND t.status = 'active' AND ($7 IS NULL OR s.tag_type = $7)
+            ORDER BY weight DESC, t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term
+            LIMIT {share}
         ), met AS (
             SELECT id, min(synonym_id) AS synonym_id, min(section) AS section, min(stems) AS stems, min(term) AS term,
                 sum(weight) AS weight
@@ -70,11 +80,11 @@ fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> 
             LIMIT {term_limit}
         ), misspelt AS (
             SELECT t.id, t.synonym_id, t.section, t.stems, t.term, 1 AS way,
-                similarity(t.term_key, $5)::float8 AS weight
+                CASE WHEN t.term_key LIKE $12 THEN {PREFIX_WORTH} ELSE similarity(t.term_key, $5) END::float8 AS weight
             FROM synonym_term t JOIN mir_synonym s ON s.id = t.synonym_id AND s.is_active
-            WHERE $5 IS NOT NULL AND t.term_key % $5 AND t.status = 'active' AND t.section IN {NAMES}
-                AND ($7 IS NULL OR s.tag_type = $7)
-                AND NOT EXISTS (SELECT 1 FROM keyed WHERE section IN {NAMES})
+            WHERE $5 IS NOT NULL AND (t.term_key % $5 OR t.term_key LIKE $12) AND t.status = 'active'
+                AND t.section IN {NAMES} AND ($7 IS NULL OR s.tag_type = $7)
+                AND NOT EXISTS (SELECT 1 FROM keyed WHERE weight = 1 AND section IN {NAMES})
             ORDER BY weight DESC, t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term
             LIMIT {share}
         ), found AS MATERIALIZED (
@@ -91,7 +101,7 @@ fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> 
             SELECT id, row_number() OVER () AS place FROM (
                 SELECT s.id FROM {from}
                 WHERE $6::real[] IS NOT NULL AND s.is_active AND {in_space} AND ($7 IS NULL OR s.tag_type = $7)
-                ORDER BY {embedding} <=> $6::real[]::vector LIMIT {vector_limit}
+                ORDER BY {embedding} <=> (SELECT vector FROM asked) LIMIT {vector_limit}
             ) AS near
         ), candidate AS (
             SELECT id, min(place) AS place FROM (
@@ -104,7 +114,7 @@ fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> 
         FROM found JOIN synonym_term t ON t.id = found.id
         UNION ALL
         SELECT s.id, s.tag_type, NULL, COALESCE(g.name, m.name), NULL, NULL,
-            CASE WHEN {in_space} THEN 1 - ({embedding} <=> $6::real[]::vector) END,
+            CASE WHEN {in_space} THEN 1 - ({embedding} <=> (SELECT vector FROM asked)) END,
             CASE WHEN candidate.place <= {LIKELY} THEN s.synonyms::text END
         FROM {from} JOIN candidate ON candidate.id = s.id
         LEFT JOIN genre_tag g ON g.id = s.genre_tag_id LEFT JOIN mood_tag m ON m.id = s.mood_tag_id"
@@ -142,8 +152,10 @@ impl PostgresStore {
             (word_tags, held.tag_count(), is_active, may_be_misspelt(recall.stems, |stem| held.knows(stem)))
         });
         // No stored text has a NUL, and no statement can.
-        let keys: Vec<&String> = recall.keys.iter().filter(|key| !key.contains('\0')).collect();
+        let sayable = |keys: &'_ [String]| keys.iter().filter(|key| !key.contains('\0')).cloned().collect::<Vec<_>>();
+        let (keys, phrases) = (sayable(recall.keys), sayable(recall.phrases));
         let fuzzy_key = recall.fuzzy_key.filter(|key| misspelt && !key.contains('\0'));
+        let beginning = fuzzy_key.filter(|key| key.chars().count() > 1).map(beginning_with);
         let words: Vec<String> = recall.stems.iter().map(|stems| any_of(stems)).collect();
         let weights: Vec<f64> = word_tags.iter().map(|tags| rarity(*tags, tag_count)).collect();
         let weight: f64 = weights.iter().sum();
@@ -171,6 +183,8 @@ impl PostgresStore {
                 literal(space),
                 weight.to_string(),
                 dimensions.map_or_else(|| "NULL".to_owned(), |dimensions| dimensions.to_string()),
+                array(&phrases, "text"),
+                literal(beginning.as_ref()),
             ];
             tracing::trace!(statement = with_values(&statement, &values), "recall, to be explained or timed");
         }
@@ -185,6 +199,8 @@ impl PostgresStore {
             .bind(space)
             .bind(weight)
             .bind(dimensions)
+            .bind(&phrases)
+            .bind(&beginning)
             .fetch_all(&self.readers)
             .await?;
         let mut recalled = Recalled { word_tags, tag_count, ..Recalled::default() };
@@ -201,28 +217,44 @@ fn any_of(stems: &[String]) -> String {
     stems.iter().filter(|stem| !stem.is_empty()).map(quoted).collect::<Vec<_>>().join(" | ")
 }
 
+/// The LIKE pattern of what begins with a key.
+fn beginning_with(key: &str) -> String {
+    key.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_") + "%"
+}
+
+/// The columns of the statement, by their places.
+const ID: usize = 0;
+const KIND: usize = 1;
+const LANG: usize = 2;
+const TEXT: usize = 3;
+const TERM_KEY: usize = 4;
+const STEMS: usize = 5;
+const NUMBER: usize = 6;
+const SYNONYMS: usize = 7;
+
 /// A row of the statement: a term, or a tag.
 fn take_in(recalled: &mut Recalled, row: &PgRow) -> Result<()> {
-    let id: i64 = row.try_get("id")?;
-    if let Some(key) = row.try_get::<Option<String>, _>("term_key")? {
+    // By place: looking up names would cost as much as all else here.
+    let id: i64 = row.try_get(ID)?;
+    if let Some(key) = row.try_get::<Option<String>, _>(TERM_KEY)? {
         recalled.terms.push(Arc::new(MatchedTerm {
             synonym_id: id,
-            section: rows::word(row, "kind")?,
-            lang: rows::optional_word(row, "lang")?,
-            term: row.try_get("text")?,
+            section: rows::word(row, KIND)?,
+            lang: rows::optional_word(row, LANG)?,
+            term: row.try_get(TEXT)?,
             key,
-            stems: row.try_get("stems")?,
-            confidence: rows::confidence_in(row, "number")?,
+            stems: row.try_get(STEMS)?,
+            confidence: rows::confidence_in(row, NUMBER)?,
         }));
         return Ok(());
     }
-    let name: &str = row.try_get("text")?;
-    recalled.tags.insert(id, CandidateTag { tag_type: rows::word(row, "kind")?, name: name.into() });
-    if let Some(cosine) = row.try_get::<Option<f64>, _>("number")? {
+    let name: &str = row.try_get(TEXT)?;
+    recalled.tags.insert(id, CandidateTag { tag_type: rows::word(row, KIND)?, name: name.into() });
+    if let Some(cosine) = row.try_get::<Option<f64>, _>(NUMBER)? {
         #[expect(clippy::cast_possible_truncation, reason = "a cosine, made of f32")]
         recalled.vectors.push(VectorHit { synonym_id: id, cosine: cosine as f32 });
     }
-    if let Some(sections) = row.try_get::<Option<String>, _>("synonyms")? {
+    if let Some(sections) = row.try_get::<Option<String>, _>(SYNONYMS)? {
         recalled.sections.insert(id, sections);
     }
     Ok(())

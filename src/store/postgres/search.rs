@@ -45,6 +45,10 @@ impl SearchStore for PostgresStore {
         Ok(rows.into_iter().map(|(id, Json(synonyms))| (id, synonyms)).collect())
     }
 
+    fn known_words(&self, stems: &[Vec<String>]) -> Vec<bool> {
+        self.vocabulary.read(|held| stems.iter().map(|stems| stems.iter().any(|stem| held.knows(stem))).collect())
+    }
+
     async fn names_by_french(&self, keys: &[String]) -> Result<HashMap<String, String>> {
         Ok(self.vocabulary.read(|held| held.names_by_french(keys)))
     }

@@ -31,12 +31,12 @@ impl PostgresStore {
             let mut polls = tokio::time::interval(POLL_INTERVAL);
             polls.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
+                // Deaf until now, every look may bring news: jobs leave no number behind.
+                let mut news = listener.is_none();
                 if listener.is_none() && listen_at <= tokio::time::Instant::now() {
                     listener = listen(&pool).await;
                     listen_at = tokio::time::Instant::now() + LISTEN_AGAIN;
                 }
-                // Deaf, every poll may bring news: jobs leave no number behind.
-                let mut news = listener.is_none();
                 tokio::select! {
                     () = stop.cancelled() => return,
                     _ = polls.tick() => {}

@@ -1,6 +1,6 @@
 //! Database rows to domain types. What does not read as it should is [`StoreError::Corrupt`], never a panic.
 
-use sqlx::{Row, types::Json};
+use sqlx::{ColumnIndex, Row, types::Json};
 
 use super::dialect::{DbRow, timestamp};
 use crate::{
@@ -9,12 +9,15 @@ use crate::{
 };
 
 /// A column that holds one of an enum's words.
-pub(super) fn word<T: std::str::FromStr<Err = String>>(row: &DbRow, column: &str) -> Result<T> {
+pub(super) fn word<T: std::str::FromStr<Err = String>>(row: &DbRow, column: impl ColumnIndex<DbRow>) -> Result<T> {
     row.try_get::<&str, _>(column)?.parse().map_err(StoreError::Corrupt)
 }
 
 /// A column that holds one of an enum's words, or nothing.
-pub(super) fn optional_word<T: std::str::FromStr<Err = String>>(row: &DbRow, column: &str) -> Result<Option<T>> {
+pub(super) fn optional_word<T: std::str::FromStr<Err = String>>(
+    row: &DbRow,
+    column: impl ColumnIndex<DbRow>,
+) -> Result<Option<T>> {
     row.try_get::<Option<&str>, _>(column)?.map(|text| text.parse().map_err(StoreError::Corrupt)).transpose()
 }
 
@@ -27,7 +30,7 @@ pub(super) fn confidence(row: &DbRow) -> Result<Confidence> {
 }
 
 /// A confidence in a column of another name.
-pub(super) fn confidence_in(row: &DbRow, column: &str) -> Result<Confidence> {
+pub(super) fn confidence_in(row: &DbRow, column: impl ColumnIndex<DbRow>) -> Result<Confidence> {
     Confidence::new(row.try_get(column)?).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 

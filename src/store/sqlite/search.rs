@@ -37,6 +37,10 @@ impl SearchStore for SqliteStore {
         Ok(self.memory.read(|index| ids.iter().filter_map(|id| Some((*id, index.terms.sections(*id)?))).collect()))
     }
 
+    fn known_words(&self, stems: &[Vec<String>]) -> Vec<bool> {
+        self.memory.read(|index| stems.iter().map(|stems| stems.iter().any(|stem| index.terms.knows(stem))).collect())
+    }
+
     async fn names_by_french(&self, keys: &[String]) -> Result<HashMap<String, String>> {
         Ok(self.memory.read(|index| index.terms.names_by_french(keys)))
     }

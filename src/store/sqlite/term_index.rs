@@ -61,7 +61,7 @@ struct Indexed {
 
 impl Indexed {
     fn is_name(&self) -> bool {
-        is_name(self.term.section)
+        self.term.section.is_name()
     }
 
     /// Orders hits of one worth: names first, short terms first, then the alphabet.
@@ -76,11 +76,6 @@ impl Indexed {
             self.tag.tag_type,
         )
     }
-}
-
-/// Sections whose terms are names of the tag.
-const fn is_name(section: Section) -> bool {
-    matches!(section, Section::Name | Section::SearchTerms | Section::Translations)
 }
 
 impl TermIndex {
@@ -174,29 +169,32 @@ impl TermIndex {
         keys.iter().filter_map(name).collect()
     }
 
-    /// The terms that meet the query: by its key, by its trigrams or beginning where no name has that key, and by its words.
-    /// The first two keep to their share of the limit, words get what is left of it, each its best first: neither a frequent
+    /// The terms that meet the query: by its key or that of a phrase of it, by its trigrams or beginning where no name has
+    /// its key, and by its words. The first two keep to their share of the limit, words get what is left of it, each its best first: neither a frequent
     /// word nor a frequent key crowds out the rest.
     pub(super) fn recall(&self, recall: &Recall<'_>) -> Recalled {
         let live =
             |place: Place| self.at(place).filter(|term| recall.tag_type.is_none_or(|kind| kind == term.tag.tag_type));
         let mut found: Vec<Place> = Vec::new();
 
-        let by_key = recall.keys.iter().filter_map(|key| self.by_key.get(key.as_str())).flatten();
-        let mut by_key: Vec<(f64, Place)> = by_key.map(|place| (0.0, *place)).collect();
+        let having = |keys: &[String], weight: f64| -> Vec<(f64, Place)> {
+            let places = keys.iter().filter_map(|key| self.by_key.get(key.as_str())).flatten();
+            places.filter(|place| live(**place).is_some()).map(|place| (weight, *place)).collect()
+        };
+        let is_name = |(_, place): &(f64, Place)| live(*place).is_some_and(Indexed::is_name);
+        let mut by_key = having(recall.keys, 1.0);
         by_key.dedup();
-        by_key.retain(|(_, place)| live(*place).is_some());
         let share = recall.term_limit.div_ceil(EXACT_OR_MISSPELT_SHARE);
-        let misspelt = !by_key.iter().any(|(_, place)| live(*place).is_some_and(Indexed::is_name));
+        let misspelt = !by_key.iter().any(is_name);
+        by_key.extend(having(recall.phrases, 0.0).into_iter().filter(is_name));
         self.keep_best(by_key, share, &mut found);
 
         let lists: Vec<Vec<Place>> = recall.stems.iter().map(|stems| self.by_word(stems)).collect();
         let word_tags: Vec<usize> = lists.iter().map(|list| self.tags_among(list)).collect();
-        let is_known =
-            |stem: &str| self.by_stem.get(stem).is_some_and(|list| list.iter().any(|place| self.at(*place).is_some()));
-        if let Some(key) = recall.fuzzy_key.filter(|_| misspelt && may_be_misspelt(recall.stems, is_known)) {
-            let key: Vec<char> = key.chars().collect();
-            for mut hits in [self.by_trigrams(&key), self.by_beginning(&key)] {
+        let is_known = |stem: &str| self.knows(stem);
+        if let Some(text) = recall.fuzzy_key.filter(|_| misspelt && may_be_misspelt(recall.stems, is_known)) {
+            let key: Vec<char> = text.chars().collect();
+            for mut hits in [self.by_trigrams(&key), self.by_beginning(&key, text)] {
                 hits.retain(|(_, place)| live(*place).is_some());
                 self.keep_best(hits, share, &mut found);
             }
@@ -216,6 +214,11 @@ impl TermIndex {
         let terms =
             found.into_iter().filter_map(|place| self.at(place)).map(|indexed| Arc::clone(&indexed.term)).collect();
         Recalled { terms, word_tags, tag_count: self.len(), ..Recalled::default() }
+    }
+
+    /// Whether a word with this stem stands in a term.
+    pub(super) fn knows(&self, stem: &str) -> bool {
+        self.by_stem.get(stem).is_some_and(|list| list.iter().any(|place| self.at(*place).is_some()))
     }
 
     /// The terms that hold a word by one of its stems, each once, in order.
@@ -260,14 +263,16 @@ impl TermIndex {
         hits
     }
 
-    /// Names that begin as the key does and are about as long.
-    fn by_beginning(&self, key: &[char]) -> Vec<(f64, Place)> {
-        let Some([first, second, ..]) = key.get(..2).filter(|_| SHORT_KEY.contains(&key.len())) else {
-            return Vec::new();
-        };
+    /// Names that begin with the key, and those that begin as a short one does and are about as long.
+    fn by_beginning(&self, key: &[char], text: &str) -> Vec<(f64, Place)> {
+        let Some([first, second, ..]) = key.get(..2) else { return Vec::new() };
         let places = self.by_beginning.get(&[*first, *second]).map_or(&[][..], Vec::as_slice);
+        let is_short = SHORT_KEY.contains(&key.len());
         let near = |place: &&Place| {
-            self.at(**place).is_some_and(|indexed| indexed.key_length.abs_diff(key.len()) <= SHORT_KEY_SLACK)
+            self.at(**place).is_some_and(|indexed| {
+                let is_as_long = indexed.key_length.abs_diff(key.len()) <= SHORT_KEY_SLACK;
+                (is_short && is_as_long) || indexed.term.key.starts_with(text)
+            })
         };
         places.iter().filter(near).map(|place| (-self.length_penalty(*place, key.len()), *place)).collect()
     }
@@ -360,6 +365,7 @@ mod tests {
         let (keys, stems) = ([key(query)], stem_groups(query));
         let recall = Recall {
             keys: &keys,
+            phrases: &[],
             stems: &stems,
             fuzzy_key: Some(&keys[0]),
             vector: None,
@@ -410,6 +416,7 @@ mod tests {
         let stems = stem_groups("slow rock tango");
         let recall = Recall {
             keys: &[],
+            phrases: &[],
             stems: &stems,
             fuzzy_key: None,
             vector: None,
