@@ -59,6 +59,8 @@ pub struct SearchRequest {
     pub gloss: bool,
     /// Whether typing errors are forgiven; always, unless its worth is measured.
     pub typos: bool,
+    /// Whether what the best results are related to rises; always, unless its worth is measured.
+    pub related: bool,
     /// Whether negations and joined parts are understood; always, unless its worth is measured.
     pub composite: bool,
 }
@@ -95,6 +97,7 @@ impl SearchRequest {
             by_standby: false,
             gloss: true,
             typos: true,
+            related: true,
             composite: true,
         }
     }

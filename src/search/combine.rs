@@ -53,11 +53,18 @@ pub(super) fn combine(wanted: &[Found], whole: Option<&Found>, unwanted: &[(&str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::answer::{Match, MatchKind};
+    use crate::{
+        domain::Calibration,
+        search::{
+            answer::{Match, MatchKind},
+            fuse::fuse,
+            lexical::Evidence,
+        },
+    };
 
     fn fused(kind: MatchKind, score: f64) -> Fused {
-        let matched = Match { kind, term: None, lang: None };
-        Fused { score, lexical: None, vector: None, matched, cosine: None, weights: (0.0, 0.0), note: String::new() }
+        let evidence = Evidence { matched: Match { kind, term: None, lang: None }, score: 0.5 };
+        Fused { score, ..fuse(Some(&evidence), None, &Calibration { floor: 0.0, ceiling: 1.0, tags: 0 }) }
     }
 
     fn found(rows: &[(i64, f64)]) -> Found {

@@ -29,6 +29,8 @@ word_enum! {
         Description => "description",
         /// An occasion to play it.
         Context => "context",
+        /// Of several parts, wanted or not.
+        Composite => "composite",
     }
 }
 

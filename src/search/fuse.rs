@@ -36,6 +36,8 @@ const UNSUPPORTED_FLOOR: f64 = 0.5;
 pub(super) struct Fused {
     /// 0..=1, rounded to four decimals.
     pub(super) score: f64,
+    /// What it must reach to be an answer.
+    pub(super) floor: f64,
     /// Of the lexical branch; `None` when it did not find the tag.
     pub(super) lexical: Option<f64>,
     /// Of the vector branch; `None` when it did not run or the tag has no vector.
@@ -50,8 +52,8 @@ pub(super) struct Fused {
     pub(super) note: String,
 }
 
-/// Fuses what both branches say of a tag; `None` below the floor.
-pub(super) fn fuse(evidence: Option<&Evidence>, cosine: Option<f32>, calibration: &Calibration) -> Option<Fused> {
+/// Fuses what both branches say of a tag.
+pub(super) fn fuse(evidence: Option<&Evidence>, cosine: Option<f32>, calibration: &Calibration) -> Fused {
     let vector = cosine.map(|cosine| calibration.score(cosine));
     let lexical = evidence.map(lexical_score);
     let matched = evidence.map(|evidence| evidence.matched.clone());
@@ -65,21 +67,23 @@ pub(super) fn fuse(evidence: Option<&Evidence>, cosine: Option<f32>, calibration
     let is_elsewhere = cosine.is_some_and(|cosine| calibration.is_elsewhere(cosine));
     let by_words = matched.as_ref().is_some_and(|matched| matched.kind == MatchKind::Text);
     let floor = if is_elsewhere && by_words { UNSUPPORTED_FLOOR } else { SCORE_FLOOR };
-    if score < floor {
-        return None;
-    }
     // A text match that says little beside a near meaning is no reason to name.
     let matched = matched
         .filter(|_| by_name || lexical.unwrap_or(0.0) >= 0.5 * vector.unwrap_or(0.0))
         .unwrap_or(Match { kind: MatchKind::Vector, term: None, lang: None });
     let (lexical, vector) = (lexical.map(round), vector.map(round));
-    Some(Fused { score: round(score), lexical, vector, matched, cosine, weights, note: String::new() })
+    Fused { score: round(score), floor, lexical, vector, matched, cosine, weights, note: String::new() }
 }
 
 impl Fused {
     /// Whether it was met by a name, which has a band of its own.
     pub(super) const fn is_by_name(&self) -> bool {
         matches!(self.matched.kind, MatchKind::Exact | MatchKind::Alias | MatchKind::Translation)
+    }
+
+    /// Whether it is good enough to be an answer.
+    pub(super) fn is_answer(&self) -> bool {
+        self.score >= self.floor
     }
 
     /// How the score came about, for people.
@@ -177,7 +181,7 @@ mod tests {
     }
 
     fn score(evidence: Option<&Evidence>, cosine: Option<f32>) -> Option<f64> {
-        fuse(evidence, cosine, &CALIBRATION).map(|fused| fused.score)
+        Some(fuse(evidence, cosine, &CALIBRATION)).filter(Fused::is_answer).map(|fused| fused.score)
     }
 
     #[test]
@@ -203,10 +207,10 @@ mod tests {
 
     #[test]
     fn what_both_branches_rank_high_comes_first_by_ranks() {
-        let mut both = fuse(Some(&evidence(MatchKind::Text, 0.6)), Some(0.6), &CALIBRATION).unwrap();
-        let mut words = fuse(Some(&evidence(MatchKind::Text, 0.9)), None, &CALIBRATION).unwrap();
-        let mut meaning = fuse(None, Some(0.9), &CALIBRATION).unwrap();
-        let mut name = fuse(Some(&evidence(MatchKind::Exact, 1.0)), Some(0.1), &CALIBRATION).unwrap();
+        let mut both = fuse(Some(&evidence(MatchKind::Text, 0.6)), Some(0.6), &CALIBRATION);
+        let mut words = fuse(Some(&evidence(MatchKind::Text, 0.9)), None, &CALIBRATION);
+        let mut meaning = fuse(None, Some(0.9), &CALIBRATION);
+        let mut name = fuse(Some(&evidence(MatchKind::Exact, 1.0)), Some(0.1), &CALIBRATION);
         by_ranks(&mut [("a", &mut both), ("b", &mut words), ("c", &mut meaning), ("d", &mut name)]);
         assert_eq!(name.score, 1.0);
         assert!(both.score > words.score && both.score > meaning.score && both.score < 0.89);

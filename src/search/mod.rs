@@ -13,6 +13,7 @@ mod lexical;
 mod reading;
 mod searcher;
 mod spelling;
+mod spread;
 mod typing;
 
 pub use answer::{

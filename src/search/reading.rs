@@ -16,7 +16,7 @@ const MOST_PARTS: usize = 3;
 const LONGEST_NAME: usize = 4;
 
 /// What leaves out that which follows, folded; the longest come first.
-const NEGATORS: [&[&str]; 19] = [
+const NEGATORS: [&[&str]; 27] = [
     &["anything", "but"],
     &["everything", "but"],
     &["other", "than"],
@@ -25,15 +25,23 @@ const NEGATORS: [&[&str]; 19] = [
     &["not", "too"],
     &["sans", "aucun"],
     &["sans", "aucune"],
+    &["surtout", "pas"],
+    &["rien", "de"],
+    &["a", "part"],
     &["not"],
     &["no"],
+    &["nothing"],
+    &["neither"],
+    &["nor"],
     &["without"],
+    &["wo"],
     &["except"],
     &["excluding"],
     &["minus"],
     &["sans"],
     &["pas"],
     &["sauf"],
+    &["hors"],
     &["hormis"],
     &["ni"],
 ];
@@ -63,9 +71,9 @@ const RESUMERS: [&str; 8] = ["for", "with", "to", "pour", "avec", "while", "when
 const LINKS: [&str; 7] = ["and", "or", "nor", "et", "ou", "n", "&"];
 
 /// What says nothing at the end of a part or the beginning of an unwanted one (`qui ne sont pas tristes`, `sans de la batterie`).
-const FILLERS: [&str; 28] = [
+const FILLERS: [&str; 30] = [
     "that", "which", "is", "are", "isn", "aren", "be", "does", "do", "t", "it", "s", "qui", "que", "ne", "n", "est",
-    "sont", "soit", "de", "d", "la", "le", "les", "the", "a", "nest", "cest",
+    "sont", "soit", "de", "d", "la", "le", "les", "the", "a", "with", "avec", "nest", "cest",
 ];
 
 /// A query taken apart.
@@ -296,6 +304,9 @@ mod tests {
             ("piano -jazz", &["piano"], &["jazz"]),
             ("jazz without saxophone for dinner", &["jazz for dinner"], &["saxophone"]),
             ("pas triste, mais calme", &["calme"], &["triste"]),
+            ("pop, neither sad nor slow", &["pop"], &["sad", "slow"]),
+            ("folk w/o banjo", &["folk"], &["banjo"]),
+            ("musique brésilienne à part la samba", &["musique brésilienne"], &["samba"]),
             ("house that isn't commercial", &["house"], &["commercial"]),
             ("des chansons qui ne sont pas tristes", &["des chansons"], &["tristes"]),
         ] {

@@ -19,10 +19,11 @@ use super::{
     lexical::{Query, evidence},
     reading::{Reading, guarded_keys, may_be_composite, negates},
     spelling::{corrected, unknown_words},
+    spread,
 };
 use crate::{
     cache::{Cache, Computed, Key, What},
-    domain::{Calibration, key, stem_groups},
+    domain::{Calibration, Synonyms, key, stem_groups},
     embed::{EmbedError, EmbedService, QueryEmbedding, QueryVector},
     store::{CandidateTag, MatchedTerm, Recall, Recalled, Store, StoreError},
 };
@@ -189,7 +190,8 @@ impl Searcher {
 
     /// What an unwanted part finds. A term that leaves it out itself (`without words`) is no evidence for it.
     async fn ask_unwanted(&self, text: &str, request: &SearchRequest) -> Result<Asked, SearchError> {
-        self.ask_for(text, request, |term| !negates(&term.term)).await
+        let literally = SearchRequest { related: false, ..request.clone() };
+        self.ask_for(text, &literally, |term| !negates(&term.term)).await
     }
 
     async fn ask_for(
@@ -214,7 +216,18 @@ impl Searcher {
         recalled.terms.retain(|term| counts(term));
         let space = vector.map(|vector| vector.space);
         let calibration = self.store.calibration(space.as_deref().unwrap_or_default());
-        let found = found(&query, &recalled, &calibration, request);
+        let mut found = found(&query, &recalled, &calibration);
+        let mut sections = Sections::of(recalled.sections);
+        if request.related {
+            let best = spread::best(&found, &recalled.tags);
+            sections.load(&*self.store, &best).await?;
+            spread::spread(&mut found, &best, &recalled.tags, &sections.read);
+        }
+        found.retain(|_, fused| fused.is_answer());
+        if request.fusion == Fusion::Rrf {
+            let named = found.iter_mut().filter_map(|(id, fused)| Some((&*recalled.tags.get(id)?.name, fused)));
+            by_ranks(&mut named.collect::<Vec<_>>());
+        }
         let explanation = BranchExplanation {
             wanted: Vec::new(),
             unwanted: Vec::new(),
@@ -228,7 +241,7 @@ impl Searcher {
             lexical_candidates: recalled.terms.len(),
             vector_candidates: recalled.vectors.len(),
         };
-        Ok(Asked { found, tags: recalled.tags, sections: recalled.sections, degraded, explanation, embedding_took })
+        Ok(Asked { found, tags: recalled.tags, sections, degraded, explanation, embedding_took })
     }
 
     /// The text with its misspelt words put right, where they are unknown to the vocabulary, too.
@@ -280,20 +293,9 @@ impl Searcher {
         mut candidates: Candidates,
         explain: bool,
     ) -> Result<Vec<SearchHit>, StoreError> {
-        let (mut sections, mut missing) = (HashMap::new(), Vec::new());
-        for (id, _) in &ranked {
-            match candidates.sections.remove(id) {
-                Some(json) => {
-                    let read = serde_json::from_str(&json).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-                    sections.insert(*id, read);
-                }
-                None => missing.push(*id),
-            }
-        }
-        if !missing.is_empty() {
-            sections.extend(self.store.sections(&missing).await?);
-        }
-        let tags = candidates.tags;
+        let ids: Vec<i64> = ranked.iter().map(|(id, _)| *id).collect();
+        candidates.sections.load(&*self.store, &ids).await?;
+        let (tags, mut sections) = (candidates.tags, candidates.sections.read);
         let hit = |(id, fused): (i64, Fused)| {
             // Between recall and here a row may have been taken out.
             let (tag, synonyms) = (tags.get(&id)?, sections.remove(&id)?);
@@ -328,7 +330,7 @@ fn degraded(failure: &EmbedError, embedding: &QueryEmbedding) -> Degraded {
 struct Asked {
     found: Found,
     tags: HashMap<i64, CandidateTag>,
-    sections: HashMap<i64, String>,
+    sections: Sections,
     degraded: Option<Degraded>,
     explanation: BranchExplanation,
     embedding_took: Duration,
@@ -338,7 +340,7 @@ struct Asked {
 #[derive(Default)]
 struct Candidates {
     tags: HashMap<i64, CandidateTag>,
-    sections: HashMap<i64, String>,
+    sections: Sections,
 }
 
 impl Candidates {
@@ -348,22 +350,50 @@ impl Candidates {
             (self.tags, self.sections) = (std::mem::take(&mut asked.tags), std::mem::take(&mut asked.sections));
         } else {
             self.tags.extend(asked.tags.drain());
-            self.sections.extend(asked.sections.drain());
+            self.sections.raw.extend(asked.sections.raw.drain());
+            self.sections.read.extend(asked.sections.read.drain());
         }
     }
 }
 
-/// The candidates above the floor.
-fn found(query: &Query, recalled: &Recalled, calibration: &Calibration, request: &SearchRequest) -> Found {
+/// All candidates with their scores, those below the floor, too.
+fn found(query: &Query, recalled: &Recalled, calibration: &Calibration) -> Found {
     let lexical = evidence(query, recalled);
     let cosines: HashMap<i64, f32> = recalled.vectors.iter().map(|hit| (hit.synonym_id, hit.cosine)).collect();
-    let fused = |id: &i64| Some((*id, fuse(lexical.get(id), cosines.get(id).copied(), calibration)?));
-    let mut found: Found = recalled.tags.keys().filter_map(fused).collect();
-    if request.fusion == Fusion::Rrf {
-        let named = found.iter_mut().filter_map(|(id, fused)| Some((&*recalled.tags.get(id)?.name, fused)));
-        by_ranks(&mut named.collect::<Vec<_>>());
+    let fused = |id: &i64| (*id, fuse(lexical.get(id), cosines.get(id).copied(), calibration));
+    recalled.tags.keys().map(fused).collect()
+}
+
+/// The synonyms of rows: as they came along with the candidates, and as they are read when they are needed.
+#[derive(Default)]
+struct Sections {
+    raw: HashMap<i64, String>,
+    read: HashMap<i64, Synonyms>,
+}
+
+impl Sections {
+    fn of(raw: HashMap<i64, String>) -> Self {
+        Self { raw, read: HashMap::new() }
     }
-    found
+
+    /// Reads those of these rows; what did not come along is fetched.
+    async fn load(&mut self, store: &dyn Store, ids: &[i64]) -> Result<(), StoreError> {
+        let mut missing = Vec::new();
+        for id in ids {
+            match self.raw.remove(id) {
+                _ if self.read.contains_key(id) => {}
+                Some(json) => {
+                    let read = serde_json::from_str(&json).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+                    self.read.insert(*id, read);
+                }
+                None => missing.push(*id),
+            }
+        }
+        if !missing.is_empty() {
+            self.read.extend(store.sections(&missing).await?);
+        }
+        Ok(())
+    }
 }
 
 /// The best of what was found that reach the caller's `min_score`, best first. Equal scores are ordered by name, so that the

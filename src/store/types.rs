@@ -372,6 +372,8 @@ pub struct CandidateTag {
     pub tag_type: TagType,
     /// Its name.
     pub name: Arc<str>,
+    /// The key of its name; empty where a plain SQL client has just renamed it.
+    pub key: Arc<str>,
 }
 
 /// A term that met the query.

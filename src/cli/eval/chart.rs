@@ -4,7 +4,7 @@ use std::fmt::{Result, Write};
 
 use super::Report;
 
-const COLOURS: [&str; 5] = ["#9aa5b1", "#5b8fd1", "#1f9d6b", "#c78c2e", "#8a5cb8"];
+const COLOURS: [&str; 6] = ["#9aa5b1", "#5b8fd1", "#c78c2e", "#8a5cb8", "#1f9d6b", "#b8435a"];
 
 /// Measures of the drawing, in its own units.
 const BAR: usize = 14;
@@ -25,8 +25,8 @@ pub(super) fn svg(report: &Report) -> String {
 fn draw(svg: &mut String, report: &Report) -> Result {
     let kinds: Vec<&String> =
         report.configurations.first().map_or_else(Vec::new, |first| first.scores.by_kind.keys().collect());
-    let group = report.configurations.len() * BAR + GAP;
-    let width = (LEFT + kinds.len() * group + 20).max(LEFT + report.configurations.len() * 150);
+    let group = report.by_kind().count() * BAR + GAP;
+    let width = (LEFT + kinds.len() * group + 20).max(LEFT + report.by_kind().count() * 150);
     writeln!(
         svg,
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {}" font-family="sans-serif" font-size="11" role="img">
@@ -51,7 +51,7 @@ fn draw(svg: &mut String, report: &Report) -> Result {
 }
 
 fn legend(svg: &mut String, report: &Report) -> Result {
-    for (place, (configuration, colour)) in report.configurations.iter().zip(COLOURS).enumerate() {
+    for (place, (configuration, colour)) in report.by_kind().zip(COLOURS).enumerate() {
         let x = LEFT + place * 150;
         writeln!(
             svg,
@@ -65,7 +65,7 @@ fn legend(svg: &mut String, report: &Report) -> Result {
 }
 
 fn bars(svg: &mut String, report: &Report, kind: &str, x: usize) -> Result {
-    for (place, (configuration, colour)) in report.configurations.iter().zip(COLOURS).enumerate() {
+    for (place, (configuration, colour)) in report.by_kind().zip(COLOURS).enumerate() {
         let value = configuration.scores.by_kind.get(kind).map_or(0.0, |measures| measures.ndcg_at_10);
         let height = value.clamp(0.0, 1.0) * f64::from(HEIGHT);
         let (left, wide, name) = (x + place * BAR, BAR - 2, &configuration.name);
@@ -75,7 +75,7 @@ fn bars(svg: &mut String, report: &Report, kind: &str, x: usize) -> Result {
             r#"<rect x="{left}" y="{top:.1}" width="{wide}" height="{height:.1}" fill="{colour}"><title>{name} {kind}: {value:.3}</title></rect>"#
         )?;
     }
-    let middle = x + report.configurations.len() * BAR / 2;
+    let middle = x + report.by_kind().count() * BAR / 2;
     let (kind, lang) = kind.split_once('/').unwrap_or((kind, ""));
     for (line, text) in [kind, lang].iter().enumerate() {
         let y = BOTTOM + 16 + line * 14;

@@ -22,7 +22,7 @@ const TERMS_A_WORD: usize = 600;
 const FREQUENT: usize = 1_000;
 
 /// Of so many of the nearest and of the best-matching tags the sections come along: those that an answer mostly shows.
-const LIKELY: usize = 24;
+const LIKELY: usize = 12;
 
 /// What begins with the query's key is worth as much as a name that is this alike.
 const PREFIX_WORTH: &str = "0.6";
@@ -39,7 +39,8 @@ const NAMES: &str = "('name', 'search_terms', 'translations')";
 ///
 /// A term meets the query by its key, a name by that of a phrase, too; by its trigrams or beginning where no name has that key;
 /// or by its words. The first two keep to their
-/// share of the limit, words get what is left of it, each its best first; equal hits are ordered by what they say. The result has a row for each term, and one for each tag of both branches, whose `term_key` is NULL.
+/// share of the limit, words get what is left of it, each its best first; equal hits are ordered by what they say. The result has a
+/// row for each term, and one for each tag of both branches, whose `term_key` is NULL and whose `stems` are the key of its name.
 fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> String {
     let VectorTable { from, embedding, in_space } = vectors;
     let share = term_limit.div_ceil(EXACT_OR_MISSPELT_SHARE);
@@ -113,7 +114,7 @@ fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> 
             NULL AS synonyms
         FROM found JOIN synonym_term t ON t.id = found.id
         UNION ALL
-        SELECT s.id, s.tag_type, NULL, COALESCE(g.name, m.name), NULL, NULL,
+        SELECT s.id, s.tag_type, NULL, COALESCE(g.name, m.name), NULL, COALESCE(g.name_key, m.name_key),
             CASE WHEN {in_space} THEN 1 - ({embedding} <=> (SELECT vector FROM asked)) END,
             CASE WHEN candidate.place <= {LIKELY} THEN s.synonyms::text END
         FROM {from} JOIN candidate ON candidate.id = s.id
@@ -249,7 +250,9 @@ fn take_in(recalled: &mut Recalled, row: &PgRow) -> Result<()> {
         return Ok(());
     }
     let name: &str = row.try_get(TEXT)?;
-    recalled.tags.insert(id, CandidateTag { tag_type: rows::word(row, KIND)?, name: name.into() });
+    let key: Option<&str> = row.try_get(STEMS)?;
+    let tag = CandidateTag { tag_type: rows::word(row, KIND)?, name: name.into(), key: key.unwrap_or_default().into() };
+    recalled.tags.insert(id, tag);
     if let Some(cosine) = row.try_get::<Option<f64>, _>(NUMBER)? {
         #[expect(clippy::cast_possible_truncation, reason = "a cosine, made of f32")]
         recalled.vectors.push(VectorHit { synonym_id: id, cosine: cosine as f32 });

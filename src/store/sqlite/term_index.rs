@@ -109,7 +109,8 @@ impl TermIndex {
         if self.dead * SWEEP_SHARE > self.terms.len() {
             self.sweep();
         }
-        let tag = CandidateTag { tag_type, name: tag_name.into() };
+        let key = terms.iter().find(|term| term.section == Section::Name).map(|term| term.key.as_str());
+        let tag = CandidateTag { tag_type, name: tag_name.into(), key: key.unwrap_or_default().into() };
         for term in terms {
             let key_length = term.key.chars().count();
             self.insert(Indexed { term: Arc::new(term), tag: tag.clone(), key_length });
