@@ -21,7 +21,7 @@ pub(super) fn duplicates(vocabulary: &Vocabulary) -> Vec<Finding> {
 
 /// Of tags that are one, the oldest that a person wrote, else the oldest.
 pub(super) fn stays<'a>(group: &[&'a KnownTag]) -> &'a KnownTag {
-    group.iter().find(|known| known.by_person).unwrap_or(&group[0])
+    group.iter().copied().find(|known| known.by_person).unwrap_or(group[0])
 }
 
 fn duplicate(goes: &KnownTag, stays: &KnownTag) -> Finding {

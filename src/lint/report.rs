@@ -19,8 +19,8 @@ use crate::{
     store::{ContentToLint, JobFilter, Page, Store, StoreError, TagToLint},
 };
 
-/// Tags that are read at once: their terms are looked at between two waits for the database.
-const PAGE: usize = 100;
+/// Tags that are read at once: looking at their terms keeps a thread for some milliseconds.
+const PAGE: usize = 200;
 
 /// Ended jobs of each state that are looked at, the newest.
 const MAX_JOBS: usize = 5_000;

@@ -40,9 +40,8 @@ pub(super) fn suspicious(
 ) -> Vec<Finding> {
     let rules = TermRules::of(&tag.tag_name);
     let own_words: HashSet<String> = words(&tag.tag_name).into_iter().collect();
-    let written_by_lexicon = row.source == Source::Lexicon;
-    // `musonym lexicon check` and its readers watch over those.
-    let capitals_tell = !written_by_lexicon && !writes_titles(terms);
+    // The readers of the lexicon watch over its rows.
+    let capitals_tell = row.source != Source::Lexicon && !writes_titles(terms);
     let mut findings = Vec::new();
     for term in terms {
         let mut say = |kind, why: String| findings.push(about_term(kind, tag, term, why));

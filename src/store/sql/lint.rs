@@ -13,19 +13,30 @@ use crate::{
 impl LintStore for SqlStore {
     async fn tags_to_lint(&self, tag_type: Option<TagType>, page: &Page) -> Result<Listing<TagToLint>> {
         let after: TagCursor = page.parse_cursor()?;
-        // One row a tag: the active one, else the newest tombstone.
+        // The page first, table by table, so that nothing is sorted or looked up for tags that are not of it. One row a tag: the
+        // active one, else the newest tombstone.
         let rows = sqlx::query(
-            "SELECT t.tag_type, t.id AS tag_id, t.name, s.id, s.source, s.is_active, s.embedding_space, s.synonyms,
+            "WITH page AS MATERIALIZED (
+                 SELECT * FROM (
+                     SELECT 'genre' AS tag_type, id AS tag_id, name FROM genre_tag
+                     WHERE id > CASE WHEN 'genre' = $1 THEN $2 WHEN 'genre' > $1 THEN 0 ELSE 9223372036854775807 END
+                       AND ($3 IS NULL OR 'genre' = $3)
+                     ORDER BY id LIMIT $4) AS genres
+                 UNION ALL SELECT * FROM (
+                     SELECT 'mood' AS tag_type, id AS tag_id, name FROM mood_tag
+                     WHERE id > CASE WHEN 'mood' = $1 THEN $2 WHEN 'mood' > $1 THEN 0 ELSE 9223372036854775807 END
+                       AND ($3 IS NULL OR 'mood' = $3)
+                     ORDER BY id LIMIT $4) AS moods
+                 ORDER BY tag_type, tag_id LIMIT $4)
+             SELECT page.tag_type, page.tag_id, page.name, s.id, s.source, s.is_active, s.embedding_space, s.synonyms,
                  EXISTS (SELECT 1 FROM job WHERE state = 'queued' AND dedup_key = CASE WHEN s.id IS NULL
-                             THEN 'generate:' || t.tag_type || ':' || t.id ELSE 'embed:' || s.id END)
+                             THEN 'generate:' || page.tag_type || ':' || page.tag_id ELSE 'embed:' || s.id END)
                  OR EXISTS (SELECT 1 FROM job WHERE state = 'running' AND dedup_key = CASE WHEN s.id IS NULL
-                             THEN 'generate:' || t.tag_type || ':' || t.id ELSE 'embed:' || s.id END) AS waits
-             FROM tag t LEFT JOIN mir_synonym s ON s.id = (
-                 SELECT id FROM mir_synonym WHERE tag_type = t.tag_type AND tag_id = t.id
+                             THEN 'generate:' || page.tag_type || ':' || page.tag_id ELSE 'embed:' || s.id END) AS waits
+             FROM page LEFT JOIN mir_synonym s ON s.id = (
+                 SELECT id FROM mir_synonym WHERE tag_type = page.tag_type AND tag_id = page.tag_id
                  ORDER BY is_active DESC, id DESC LIMIT 1)
-             WHERE t.id > CASE WHEN t.tag_type = $1 THEN $2 WHEN t.tag_type > $1 THEN 0 ELSE 9223372036854775807 END
-               AND ($3 IS NULL OR t.tag_type = $3)
-             ORDER BY t.tag_type, t.id LIMIT $4",
+             ORDER BY page.tag_type, page.tag_id",
         )
         .bind(after.tag_type)
         .bind(after.id)
