@@ -179,11 +179,11 @@ mod tests {
         let first = listing(&report, FindingFilter::default(), None, 3);
         assert_eq!(terms(&first), ["a", "b", "c"]);
         let second = listing(&report, FindingFilter::default(), Some(&after(&first)), 3);
-        assert_eq!((terms(&second), second.next), (vec!["d"], None));
+        assert_eq!((terms(&second), &second.next), (vec!["d"], &None));
         let markup = FindingFilter { kind: Some(FindingKind::Markup), tag_type: None };
         let first = listing(&report, markup, None, 2);
         let second = listing(&report, markup, Some(&after(&first)), 2);
-        assert_eq!((terms(&first), terms(&second), second.next), (vec!["a", "b"], vec!["c"], None));
+        assert_eq!((terms(&first), terms(&second), &second.next), (vec!["a", "b"], vec!["c"], &None));
         let moods = FindingFilter { kind: None, tag_type: Some(TagType::Mood) };
         assert!(listing(&report, moods, None, 9).items.is_empty());
     }

@@ -24,7 +24,8 @@ async fn lint(server: &TestServer, query: &str) -> Value {
 
 fn said(page: &Value) -> Vec<(&str, &str, &str)> {
     let items = page["items"].as_array().unwrap();
-    let is_sentence = |item: &Value, text: &str| item.pointer(text).and_then(Value::as_str).is_some_and(|text| text.ends_with('.'));
+    let is_sentence =
+        |item: &Value, text: &str| item.pointer(text).and_then(Value::as_str).is_some_and(|text| text.ends_with('.'));
     assert!(items.iter().all(|item| is_sentence(item, "/why") && is_sentence(item, "/mend/text")), "{page}");
     items
         .iter()
