@@ -23,9 +23,9 @@ const FLOOR_QUANTILE: f64 = 0.95;
 /// Share of the tags whose own name lies below the ceiling.
 const CEILING_QUANTILE: f64 = 0.5;
 
-/// How far between the ceiling and 1 the vectors of two tags must lie to mean one thing. On the starter vocabulary, whose 2,040
-/// tags are distinct by design, 11 pairs lie above it, most of them one thing under two names (`glam metal` and `pop metal`), and
-/// 130 above the half.
+/// How far between the ceiling and 1 the vectors of two tags must lie to mean one thing. On the starter vocabulary (ceiling 0.64,
+/// so 0.88), whose 2,040 tags are distinct by design, 17 pairs lie above it, most of them one thing under two names (`nu jazz` and
+/// `future jazz`); so did all of 30 tags that were added to it under an alias. Above the half lie 186.
 const ONE_MEANING: f64 = 2.0 / 3.0;
 
 impl Calibration {

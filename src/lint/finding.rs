@@ -61,6 +61,8 @@ pub struct Finding {
     pub lang: Option<Lang>,
     /// The term as written.
     pub term: Option<String>,
+    /// Further terms of which the same is said; with `shared_alias` only.
+    pub other_terms: Vec<String>,
     /// Why it was found, a sentence.
     pub why: String,
     /// What would mend it. Nothing is done unasked.

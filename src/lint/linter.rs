@@ -150,6 +150,7 @@ mod tests {
             section: None,
             lang: None,
             term: Some(term.to_owned()),
+            other_terms: Vec::new(),
             why: String::new(),
             mend: mend::decide(""),
         }

@@ -1,11 +1,11 @@
 //! Names that mean several tags: duplicates, and aliases that are names of others or are claimed twice.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{
     finding::{Finding, FindingKind, FoundTag, Mend},
     mend,
-    vocabulary::{Holders, KnownTag, RowTerm, Vocabulary},
+    vocabulary::{Held, Holders, KnownTag, RowTerm, Vocabulary},
 };
 use crate::domain::TagType;
 
@@ -37,7 +37,7 @@ fn duplicate(goes: &KnownTag, stays: &KnownTag) -> Finding {
 /// A finding about whole tags.
 pub(super) fn about_tags(kind: FindingKind, tags: Vec<FoundTag>, why: String, mend: Mend) -> Finding {
     let tag_count = tags.len();
-    Finding { kind, tags, tag_count, section: None, lang: None, term: None, why, mend }
+    Finding { kind, tags, tag_count, section: None, lang: None, term: None, other_terms: Vec::new(), why, mend }
 }
 
 /// The aliases of a tag that are names of other tags of its type, each key once.
@@ -75,6 +75,7 @@ fn alias_is_name(tag: &FoundTag, term: &RowTerm<'_>, other: &FoundTag) -> Findin
         section: Some(term.section),
         lang: term.lang,
         term: Some(term.term.to_owned()),
+        other_terms: Vec::new(),
         why,
         mend: mend::merge(other, tag, true, text),
     }
@@ -98,26 +99,33 @@ pub(super) fn collect_shared(
     }
 }
 
-/// One finding for each alias that several tags claim.
+/// One finding for each group of tags that claim the same aliases: two tags of one meaning often share a dozen.
 pub(super) fn shared(shared: Holders) -> Vec<Finding> {
-    let several = shared.into_iter().filter(|(_, held)| held.count > 1);
-    several
-        .map(|(tag_type, held)| {
-            let why = format!("{} claim the alias `{}`: {}.", tags_of(held.count, tag_type), held.term, list(&held.tags, held.count));
-            let text = "Leave it with the tag that it names, and take it out of the others: PUT /api/synonyms/{id} with the \
-                        other terms. If two of the tags are one, merge them (`musonym tags merge`).";
-            Finding {
-                kind: FindingKind::SharedAlias,
-                tag_count: held.count,
-                section: Some(held.section),
-                lang: held.lang,
-                term: Some(held.term),
-                why,
-                mend: mend::decide(text),
-                tags: held.tags,
-            }
-        })
-        .collect()
+    let mut groups: BTreeMap<(TagType, Vec<i64>, usize), Vec<Held>> = BTreeMap::new();
+    for (tag_type, held) in shared.into_iter().filter(|(_, held)| held.count > 1) {
+        let ids = held.tags.iter().map(|tag| tag.tag_id).collect();
+        groups.entry((tag_type, ids, held.count)).or_default().push(held);
+    }
+    groups.into_iter().filter_map(|((tag_type, ..), group)| shared_by(tag_type, group)).collect()
+}
+
+fn shared_by(tag_type: TagType, group: Vec<Held>) -> Option<Finding> {
+    let mut group = group.into_iter();
+    let Held { section, lang, term, tags, count } = group.next()?;
+    let other_terms: Vec<String> = group.map(|held| held.term).collect();
+    let terms: Vec<&str> = std::iter::once(&term).chain(&other_terms).map(String::as_str).collect();
+    let claimed = if terms.len() > 1 { format!("{} aliases", terms.len()) } else { "the alias".to_owned() };
+    let why = format!("{} claim {claimed} {}: {}.", tags_of(count, tag_type), quoted(&terms), list(&tags, count));
+    let text = "Leave it with the tag that it names, and take it out of the others: PUT /api/synonyms/{id} with the other terms.";
+    let mend = match &tags[..] {
+        [older, newer] => {
+            mend::merge(newer, older, true, format!("If they are one, merge them (without --dry-run). {text}"))
+        }
+        _ => mend::decide(format!("{text} Those of the tags that are one can be merged (`musonym tags merge`).")),
+    };
+    let kind = FindingKind::SharedAlias;
+    let term = Some(term);
+    Some(Finding { kind, tags, tag_count: count, section: Some(section), lang, term, other_terms, why, mend })
 }
 
 /// `3 genres`.
@@ -127,9 +135,19 @@ pub(super) fn tags_of(count: usize, tag_type: TagType) -> String {
 
 /// The first few names, and how many more.
 pub(super) fn list(tags: &[FoundTag], count: usize) -> String {
+    let names: Vec<&str> = tags.iter().map(|tag| tag.tag_name.as_str()).collect();
+    quoted_of(&names, count)
+}
+
+fn quoted(texts: &[&str]) -> String {
+    quoted_of(texts, texts.len())
+}
+
+/// The first few of so many texts.
+fn quoted_of(texts: &[&str], count: usize) -> String {
     const SHOWN: usize = 5;
-    let names: Vec<String> = tags.iter().take(SHOWN).map(|tag| format!("`{}`", tag.tag_name)).collect();
-    let more = count.saturating_sub(names.len());
-    let names = names.join(", ");
-    if more > 0 { format!("{names} and {more} more") } else { names }
+    let shown: Vec<String> = texts.iter().take(SHOWN).map(|text| format!("`{text}`")).collect();
+    let more = count.saturating_sub(shown.len());
+    let shown = shown.join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }

@@ -38,36 +38,62 @@ pub(super) fn suspicious(
     terms: &[RowTerm<'_>],
     vocabulary: &Vocabulary,
 ) -> Vec<Finding> {
-    let rules = TermRules::of(&tag.tag_name);
-    let own_words: HashSet<String> = words(&tag.tag_name).into_iter().collect();
-    // The readers of the lexicon watch over its rows.
-    let capitals_tell = row.source != Source::Lexicon && !writes_titles(terms);
-    let mut findings = Vec::new();
-    for term in terms {
-        let mut say = |kind, why: String| findings.push(about_term(kind, tag, term, why));
-        if let Some(reason) = rules.problem(term.term) {
-            let (kind, why) = gated(reason, term.term);
-            say(kind, why);
-        }
-        if repeats_name(tag, own_key, row, term) {
-            let text = format!("`{}` is the tag's own name, which finds it anyway.", term.term);
-            say(FindingKind::OwnName, text);
-        }
-        if let Some(shown) = wrong_language(term, &own_words) {
-            say(
-                FindingKind::WrongLanguage,
-                format!("`{}` looks {} but is listed as {}.", term.term, name_of(shown), listed(term)),
-            );
-        }
-        let is_name = matches!(term.section, Section::SearchTerms | Section::RelatedTags);
-        if is_name && capitals_tell && looks_like_artist(tag, term, vocabulary) {
-            say(
-                FindingKind::ArtistLike,
-                format!("`{}` looks like the name of an artist or a place, not of music.", term.term),
-            );
-        }
+    // The lexicon has a linter of its own, and names in their own scripts on purpose.
+    if row.source == Source::Lexicon {
+        return Vec::new();
     }
-    findings
+    let row = OfRow {
+        tag,
+        own_key,
+        own_words: words(&tag.tag_name).into_iter().collect(),
+        by_person: row.source == Source::Manual,
+        rules: TermRules::of(&tag.tag_name),
+        capitals_tell: !writes_titles(terms),
+        vocabulary,
+    };
+    let about = |term| row.problems(term).into_iter().map(move |(kind, why)| about_term(kind, tag, term, why));
+    terms.iter().flat_map(about).collect()
+}
+
+/// What the rules for a term know of its row.
+struct OfRow<'a> {
+    tag: &'a FoundTag,
+    own_key: &'a str,
+    own_words: HashSet<String>,
+    by_person: bool,
+    rules: TermRules,
+    /// Whether the row writes capitals where names have them, and nowhere else.
+    capitals_tell: bool,
+    vocabulary: &'a Vocabulary,
+}
+
+impl OfRow<'_> {
+    /// What is wrong with a term.
+    fn problems(&self, term: &RowTerm<'_>) -> Vec<(FindingKind, String)> {
+        let text = term.term;
+        let mut problems = Vec::new();
+        problems.extend(
+            self.rules.problem(text).filter(|reason| !self.is_deliberate(*reason)).map(|reason| gated(reason, text)),
+        );
+        let is_name = matches!(term.section, Section::SearchTerms | Section::RelatedTags);
+        if is_name && term.key == self.own_key {
+            problems.push((FindingKind::OwnName, format!("`{text}` is the tag's own name, which finds it anyway.")));
+        }
+        if let Some((shown, listed)) = wrong_language(term, &self.own_words) {
+            let (shown, listed) = (name_of(shown), name_of(listed));
+            problems.push((FindingKind::WrongLanguage, format!("`{text}` looks {shown} but is listed as {listed}.")));
+        }
+        if is_name && self.capitals_tell && looks_like_artist(self.tag, term, self.vocabulary) {
+            let why = format!("`{text}` looks like the name of an artist or a place, not of music.");
+            problems.push((FindingKind::ArtistLike, why));
+        }
+        problems
+    }
+
+    /// Whether a person means what the gates keep from generators: a name in its own script.
+    fn is_deliberate(&self, reason: DropReason) -> bool {
+        self.by_person && reason == DropReason::ForeignScript
+    }
 }
 
 fn about_term(kind: FindingKind, tag: &FoundTag, term: &RowTerm<'_>, why: String) -> Finding {
@@ -78,6 +104,7 @@ fn about_term(kind: FindingKind, tag: &FoundTag, term: &RowTerm<'_>, why: String
         section: Some(term.section),
         lang: term.lang,
         term: Some(term.term.to_owned()),
+        other_terms: Vec::new(),
         why,
         mend: mend::take_out(tag.synonym_id.unwrap_or_default()),
     }
@@ -113,20 +140,13 @@ fn gated(reason: DropReason, term: &str) -> (FindingKind, String) {
     }
 }
 
-/// A search term or related tag of the name's own key. Another spelling that a person wrote is left alone: a merge keeps the
-/// former name so.
-fn repeats_name(tag: &FoundTag, own_key: &str, row: &RowToLint, term: &RowTerm<'_>) -> bool {
-    let names_tag = matches!(term.section, Section::SearchTerms | Section::RelatedTags);
-    names_tag && term.key == own_key && (row.source != Source::Manual || term.term == tag.tag_name)
-}
-
-/// The language that a translation shows, where it is not the one that it is listed under. Words of the tag's name are
+/// The language that a translation shows and the one that it is listed under, where they differ. Words of the tag's name are
 /// the same in both.
-fn wrong_language(term: &RowTerm<'_>, own_words: &HashSet<String>) -> Option<Lang> {
+fn wrong_language(term: &RowTerm<'_>, own_words: &HashSet<String>) -> Option<(Lang, Lang)> {
     let listed = term.lang.filter(|_| term.section == Section::Translations)?;
     let others = term.term.split_whitespace().filter(|word| !own_words.contains(&key(word)));
     let others = others.collect::<Vec<_>>().join(" ");
-    shown_language(&others).filter(|shown| *shown != listed)
+    shown_language(&others).filter(|shown| *shown != listed).map(|shown| (shown, listed))
 }
 
 const fn name_of(lang: Lang) -> &'static str {
@@ -134,10 +154,6 @@ const fn name_of(lang: Lang) -> &'static str {
         Lang::En => "English",
         Lang::Fr => "French",
     }
-}
-
-fn listed(term: &RowTerm<'_>) -> &'static str {
-    term.lang.map_or("neither", name_of)
 }
 
 /// Whether a row writes its terms like titles, so that capitals tell nothing.
@@ -207,6 +223,7 @@ pub(super) fn frequent(frequent: Holders, vocabulary: &Vocabulary) -> Vec<Findin
                 section: Some(held.section),
                 lang: held.lang,
                 term: Some(held.term),
+                other_terms: Vec::new(),
                 why,
                 mend: mend::decide(text),
                 tags: held.tags,

@@ -177,6 +177,23 @@ fn an_alias_that_several_tags_claim_is_one_finding_about_all() {
 }
 
 #[test]
+fn tags_that_share_several_aliases_are_one_finding_with_the_merge_of_two() {
+    let tags = [
+        genre(1, "latin hip hop", searched(&["rap latino", "chicano rap", "spanglish rap"])),
+        genre(2, "latino rap", searched(&["Rap Latino", "chicano rap", "spanglish rap"])),
+        genre(3, "chicano", searched(&["spanglish rap"])),
+    ];
+    let findings = lint(&tags);
+    let two = vec!["latin hip hop", "latino rap"];
+    let three = vec!["latin hip hop", "latino rap", "chicano"];
+    let shared = [(Kind::SharedAlias, two, "chicano rap"), (Kind::SharedAlias, three, "spanglish rap")];
+    assert_eq!(said(&findings), shared);
+    assert_eq!(findings[0].other_terms, ["rap latino"]);
+    assert_eq!(command(&findings[0]), "musonym tags merge --type genre --dry-run 'latino rap' 'latin hip hop'");
+    assert_eq!(findings[1].mend.command, None, "of three nobody knows which are one");
+}
+
+#[test]
 fn an_alias_of_many_tags_lists_the_first_and_counts_all() {
     let tags: Vec<TagToLint> = (1..=45).map(|id| genre(id, &format!("g{id}"), searched(&["party"]))).collect();
     let findings = lint(&tags);
@@ -280,6 +297,11 @@ fn what_the_gates_would_drop_is_suspicious() {
         assert!(found.iter().all(|finding| finding.mend.text.contains("PUT /api/synonyms/1")), "{found:?}");
     }
     assert_eq!(said(&lint(&[genre(1, "русский рок", searched(&["рок"]))])), [], "the script of its name");
+    let native = genre(1, "city pop", searched(&["シティポップ"]));
+    assert_eq!(said(&lint(&[by(Source::Manual, native.clone())])), [], "a person means it");
+    assert_eq!(said(&lint(&[by(Source::Lexicon, native)])), [], "the lexicon has its own linter");
+    let address = by(Source::Manual, genre(1, "jazz", searched(&["www.example.org"])));
+    assert_eq!(said(&lint(&[address])).len(), 1, "an address helps nobody, whoever wrote it");
 }
 
 #[test]
@@ -365,8 +387,8 @@ fn the_own_name_is_no_synonym_but_may_be_a_translation() {
         },
     );
     let own = |term| (Kind::OwnName, vec!["hip hop"], term);
-    assert_eq!(said(&lint(&[tag.clone()])), [own("Hip-Hop"), own("hip hop")]);
-    assert_eq!(said(&lint(&[by(Source::Manual, tag)])), [own("hip hop")], "a person's other spelling is left alone");
+    assert_eq!(said(&lint(std::slice::from_ref(&tag))), [own("Hip-Hop"), own("hip hop")]);
+    assert_eq!(said(&lint(&[by(Source::Lexicon, tag)])), [], "the lexicon has its own linter");
 }
 
 #[test]

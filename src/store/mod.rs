@@ -79,7 +79,8 @@ pub trait TagStore: Send + Sync {
     async fn rename_tag(&self, tag: &TagRef, name: &TagName, priority: Priority) -> Result<TagUpdate>;
 
     /// Makes one tag of two of a type: `from` goes, `into` takes over its active terms (each key once a list; what was
-    /// rejected in `into` stays out; what finds no room waits for review), its name as an alias, and its rejected keys.
+    /// rejected in `into` stays out; what finds no room waits for review), its name as an alias unless it is only another
+    /// spelling, and its rejected keys.
     /// With `dry_run` nothing is written, and the answer is what would be. Returns the row of `into`.
     ///
     /// # Errors
