@@ -65,6 +65,9 @@ impl<'a> Check<'a> {
         self.findings.extend(terms::suspicious(&named, &own_key, row, &terms, self.vocabulary));
         names::collect_shared(&named, &own_key, &terms, self.vocabulary, &mut self.shared);
         terms::collect_frequent(&named, &terms, self.vocabulary, &mut self.frequent);
+        if terms.is_empty() && !row.waits {
+            self.findings.push(rows::empty_row(named.clone(), row));
+        }
         if self.active_space.is_some_and(|space| rows::lacks_vector(row, space)) {
             if row.waits {
                 self.waiting.rows += 1;

@@ -8,7 +8,7 @@ use super::{
     names::about_tags,
 };
 use crate::{
-    domain::{EmbedPayload, GeneratePayload, Job, JobKind, TagType},
+    domain::{EmbedPayload, GeneratePayload, Job, JobKind, Source, TagType},
     store::RowToLint,
 };
 
@@ -62,6 +62,20 @@ pub(super) fn no_synonyms(tag: FoundTag, ended: &EndedJobs) -> Finding {
             let why = format!("`{}` has no synonyms, and no job will bring any: only its name finds it.", tag.tag_name);
             (why, mend::generate(&tag, text))
         }
+    };
+    about_tags(FindingKind::NoSynonyms, vec![tag], why, mend)
+}
+
+/// A tag whose row has no active term.
+pub(super) fn empty_row(tag: FoundTag, row: &RowToLint) -> Finding {
+    let why = format!("`{}` has a row without any term: only its name finds it.", tag.tag_name);
+    let id = row.synonym_id;
+    let by_hand =
+        format!("decide on what waits (`musonym review --row {id}`), or write some by hand (PUT /api/synonyms/{id}).");
+    let mend = match row.source {
+        // Generators leave it alone.
+        Source::Manual => mend::decide(format!("Either {by_hand}")),
+        _ => mend::generate(&tag, format!("Have them written, {by_hand}")),
     };
     about_tags(FindingKind::NoSynonyms, vec![tag], why, mend)
 }

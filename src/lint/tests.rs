@@ -214,6 +214,21 @@ fn a_tag_without_synonyms_is_found_unless_they_come_or_a_person_took_them_out() 
     assert_eq!(waiting, Waiting { tags: 1, rows: 0 });
 }
 
+#[test]
+fn a_row_without_a_term_is_as_good_as_none() {
+    let empty = || genre(1, "gqom", Synonyms::default());
+    let findings = lint(&[empty()]);
+    assert_eq!(said(&findings), [(Kind::NoSynonyms, vec!["gqom"], "")]);
+    assert_eq!(command(&findings[0]), "musonym generate --type genre gqom");
+    let by_hand = lint(&[by(Source::Manual, empty())]);
+    assert_eq!((said(&by_hand).len(), &by_hand[0].mend.command), (1, &None), "generators leave it alone");
+    let mut waits = empty();
+    if let ContentToLint::Row(row) = &mut waits.content {
+        row.waits = true;
+    }
+    assert_eq!(said(&lint(&[waits])), [], "it was merged or changed just now");
+}
+
 /// A job that ended in this state.
 fn ended(id: i64, new: &NewJob, state: JobState) -> Job {
     Job {
