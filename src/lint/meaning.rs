@@ -6,8 +6,9 @@
 
 use crate::domain::Calibration;
 
-/// Tags of one type up to which every pair is compared: two seconds on one core.
-const EXACT_ROWS: usize = 20_000;
+/// Tags of one type up to which every pair is compared: some 1.6 s of one core of a cloud machine with vectors of 384 dimensions.
+/// By hashes 100,000 took 12 s.
+const EXACT_ROWS: usize = 10_000;
 
 /// Most tags of one type that are compared; of more, those with the lowest numbers.
 const MAX_ROWS: usize = 200_000;
@@ -229,8 +230,12 @@ fn cosine(distance: i32) -> f64 {
 fn distance_within(a: &[i16], b: &[i16], limit: i32) -> Option<i32> {
     let mut sum = 0i32;
     for (a, b) in a.chunks(CHUNK).zip(b.chunks(CHUNK)) {
-        let chunk: i32 = a.iter().zip(b).map(|(a, b)| (i32::from(*a) - i32::from(*b)).pow(2)).sum();
-        sum += chunk;
+        // In 16 bits, which the scale leaves room for: the compiler has an instruction for such sums of products.
+        let square = |(a, b): (&i16, &i16)| {
+            let difference = i32::from(a.wrapping_sub(*b));
+            difference * difference
+        };
+        sum += a.iter().zip(b).map(square).sum::<i32>();
         if sum > limit {
             return None;
         }
