@@ -13,6 +13,7 @@ mod mend;
 mod names;
 mod report;
 mod rows;
+mod tables;
 mod terms;
 mod vocabulary;
 

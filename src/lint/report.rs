@@ -115,7 +115,9 @@ pub async fn report(store: &dyn Store, tag_type: Option<TagType>) -> Result<Repo
     page = Page::first(PAGE);
     loop {
         let listing = store.tags_to_lint(tag_type, &page).await?;
-        listing.items.iter().for_each(|tag| check.tag(tag));
+        for tag in &listing.items {
+            check.tag(tag);
+        }
         match listing.next {
             Some(next) => page.cursor = Some(next),
             None => break,
@@ -190,7 +192,9 @@ async fn ended_jobs(store: &dyn Store) -> Result<EndedJobs, StoreError> {
         let mut page = Page::first(JOBS_A_PAGE);
         for _ in 0..MAX_JOBS / JOBS_A_PAGE {
             let listing = store.list_jobs(&filter, &page).await?;
-            listing.items.into_iter().for_each(|job| ended.add(job));
+            for job in listing.items {
+                ended.add(job);
+            }
             match listing.next {
                 Some(next) => page.cursor = Some(next),
                 None => break,

@@ -52,16 +52,13 @@ fn ending(job: &Job) -> String {
 
 /// A tag for which nothing was ever written.
 pub(super) fn no_synonyms(tag: FoundTag, ended: &EndedJobs) -> Finding {
-    let (why, mend) = match ended.0.get(&Work::Generate(tag.tag_type, tag.tag_id)) {
-        Some(job) => {
-            let text = "Mend what the job says and try it again, or write the synonyms by hand (POST /api/synonyms).";
-            (format!("`{}` has no synonyms: {}.", tag.tag_name, ending(job)), mend::retry(job.id, text.to_owned()))
-        }
-        None => {
-            let text = "Have them written, or write them by hand (POST /api/synonyms).".to_owned();
-            let why = format!("`{}` has no synonyms, and no job will bring any: only its name finds it.", tag.tag_name);
-            (why, mend::generate(&tag, text))
-        }
+    let (why, mend) = if let Some(job) = ended.0.get(&Work::Generate(tag.tag_type, tag.tag_id)) {
+        let text = "Mend what the job says and try it again, or write the synonyms by hand (POST /api/synonyms).";
+        (format!("`{}` has no synonyms: {}.", tag.tag_name, ending(job)), mend::retry(job.id, text.to_owned()))
+    } else {
+        let text = "Have them written, or write them by hand (POST /api/synonyms).".to_owned();
+        let why = format!("`{}` has no synonyms, and no job will bring any: only its name finds it.", tag.tag_name);
+        (why, mend::generate(&tag, text))
     };
     about_tags(FindingKind::NoSynonyms, vec![tag], why, mend)
 }
@@ -87,18 +84,13 @@ pub(super) fn lacks_vector(row: &RowToLint, active_space: &str) -> bool {
 
 /// A row without a vector of the active space.
 pub(super) fn no_vector(tag: FoundTag, row: &RowToLint, ended: &EndedJobs) -> Finding {
-    let (why, mend) = match ended.0.get(&Work::Embed(row.synonym_id)) {
-        Some(job) => {
-            let why = format!("`{}` has no vector in the active space: {}.", tag.tag_name, ending(job));
-            (why, mend::retry(job.id, "Mend what the job says and try it again.".to_owned()))
-        }
-        None => {
-            let why = format!(
-                "`{}` has no vector in the active space, and no job will bring one: only words find it.",
-                tag.tag_name
-            );
-            (why, mend::embed_missing("Queue the embedding of every row that lacks its vector.".to_owned()))
-        }
+    let lacks = format!("`{}` has no vector in the active space", tag.tag_name);
+    let (why, mend) = if let Some(job) = ended.0.get(&Work::Embed(row.synonym_id)) {
+        let text = "Mend what the job says and try it again.".to_owned();
+        (format!("{lacks}: {}.", ending(job)), mend::retry(job.id, text))
+    } else {
+        let text = "Queue the embedding of every row that lacks its vector.".to_owned();
+        (format!("{lacks}, and no job will bring one: only words find it."), mend::embed_missing(text))
     };
     about_tags(FindingKind::NoVector, vec![tag], why, mend)
 }

@@ -118,10 +118,9 @@ contract! {
         }
         let gone = db.row(&mood("gone")).await.unwrap();
         db.embed_all(|name| match name {
-            "sad" => [1.0, 0.0, 0.0, 0.0],
+            "sad" | "gone" => [1.0, 0.0, 0.0, 0.0],
             "sorrowful" => [0.999, 0.04, 0.0, 0.0],
             "calm" => [0.0, 1.0, 0.0, 0.0],
-            "gone" => [1.0, 0.0, 0.0, 0.0],
             _ => [0.0, 0.0, 0.0, 1.0],
         })
         .await;
