@@ -4,7 +4,7 @@ use super::{
     finding::{Finding, FindingKind},
     meaning::Pair,
     mend,
-    names::{self, about_tags, stays},
+    names::{self, about_tags},
     rows::{self, EndedJobs},
     terms,
     vocabulary::{Holders, Vocabulary, found, terms_of},
@@ -81,7 +81,7 @@ impl<'a> Check<'a> {
     pub(super) fn finish(mut self, pairs: &[Pair], threshold: f64) -> (Vec<Finding>, Waiting) {
         self.findings.extend(names::duplicates(self.vocabulary));
         self.findings.extend(pairs.iter().filter_map(|pair| same_meaning(pair, threshold, self.vocabulary)));
-        self.findings.extend(names::shared(self.shared));
+        self.findings.extend(names::shared(self.shared, self.vocabulary));
         self.findings.extend(terms::frequent(self.frequent, self.vocabulary));
         super::finding::sort(&mut self.findings);
         (self.findings, self.waiting)
@@ -94,8 +94,7 @@ fn same_meaning(pair: &Pair, threshold: f64, vocabulary: &Vocabulary) -> Option<
     if group[0].key == group[1].key {
         return None;
     }
-    let into = &stays(&group).tag;
-    let from = group.iter().map(|known| &known.tag).find(|tag| *tag != into)?;
+    let (from, into) = vocabulary.goes_and_stays(&group[0].tag, &group[1].tag);
     let why = format!(
         "The vectors of `{}` and `{}` have a cosine of {:.3}; from {threshold:.3} on two tags mean one thing here.",
         from.tag_name, into.tag_name, pair.cosine

@@ -13,15 +13,10 @@ use crate::domain::TagType;
 pub(super) fn duplicates(vocabulary: &Vocabulary) -> Vec<Finding> {
     let mut findings = Vec::new();
     for group in vocabulary.duplicates() {
-        let stays = stays(&group);
+        let Some(stays) = group.iter().min_by_key(|known| (!known.by_person, known.tag.tag_id)) else { continue };
         findings.extend(group.iter().filter(|goes| goes.tag != stays.tag).map(|goes| duplicate(goes, stays)));
     }
     findings
-}
-
-/// Of tags that are one, the oldest that a person wrote, else the oldest.
-pub(super) fn stays<'a>(group: &[&'a KnownTag]) -> &'a KnownTag {
-    group.iter().copied().find(|known| known.by_person).unwrap_or(group[0])
 }
 
 fn duplicate(goes: &KnownTag, stays: &KnownTag) -> Finding {
@@ -52,20 +47,21 @@ pub(super) fn aliases_that_are_names(
     aliases
         .filter_map(|term| {
             let other = vocabulary.named(tag.tag_type, &term.key).next()?;
-            met.insert(&term.key).then(|| alias_is_name(tag, term, &other.tag))
+            met.insert(&term.key).then(|| alias_is_name(tag, term, &other.tag, vocabulary))
         })
         .collect()
 }
 
-fn alias_is_name(tag: &FoundTag, term: &RowTerm<'_>, other: &FoundTag) -> Finding {
+fn alias_is_name(tag: &FoundTag, term: &RowTerm<'_>, other: &FoundTag, vocabulary: &Vocabulary) -> Finding {
+    let (from, into) = vocabulary.goes_and_stays(tag, other);
     let why = format!(
         "`{}` is an alias of `{}` and the name of `{}`: who searches for it finds the latter first.",
         term.term, tag.tag_name, other.tag_name
     );
     let text = format!(
         "If they are one, merge `{}` into `{}` (without --dry-run); else take the term out: PUT /api/synonyms/{} with the other terms.",
-        other.tag_name,
-        tag.tag_name,
+        from.tag_name,
+        into.tag_name,
         tag.synonym_id.unwrap_or_default()
     );
     Finding {
@@ -77,7 +73,7 @@ fn alias_is_name(tag: &FoundTag, term: &RowTerm<'_>, other: &FoundTag) -> Findin
         term: Some(term.term.to_owned()),
         other_terms: Vec::new(),
         why,
-        mend: mend::merge(other, tag, true, text),
+        mend: mend::merge(from, into, true, text),
     }
 }
 
@@ -100,16 +96,16 @@ pub(super) fn collect_shared(
 }
 
 /// One finding for each group of tags that claim the same aliases: two tags of one meaning often share a dozen.
-pub(super) fn shared(shared: Holders) -> Vec<Finding> {
+pub(super) fn shared(shared: Holders, vocabulary: &Vocabulary) -> Vec<Finding> {
     let mut groups: BTreeMap<(TagType, Vec<i64>, usize), Vec<Held>> = BTreeMap::new();
     for (tag_type, held) in shared.into_iter().filter(|(_, held)| held.count > 1) {
         let ids = held.tags.iter().map(|tag| tag.tag_id).collect();
         groups.entry((tag_type, ids, held.count)).or_default().push(held);
     }
-    groups.into_iter().filter_map(|((tag_type, ..), group)| shared_by(tag_type, group)).collect()
+    groups.into_iter().filter_map(|((tag_type, ..), group)| shared_by(tag_type, group, vocabulary)).collect()
 }
 
-fn shared_by(tag_type: TagType, group: Vec<Held>) -> Option<Finding> {
+fn shared_by(tag_type: TagType, group: Vec<Held>, vocabulary: &Vocabulary) -> Option<Finding> {
     let mut group = group.into_iter();
     let Held { section, lang, term, tags, count } = group.next()?;
     let other_terms: Vec<String> = group.map(|held| held.term).collect();
@@ -118,8 +114,9 @@ fn shared_by(tag_type: TagType, group: Vec<Held>) -> Option<Finding> {
     let why = format!("{} claim {claimed} {}: {}.", tags_of(count, tag_type), quoted(&terms), list(&tags, count));
     let text = "Leave it with the tag that it names, and take it out of the others: PUT /api/synonyms/{id} with the other terms.";
     let mend = match &tags[..] {
-        [older, newer] => {
-            mend::merge(newer, older, true, format!("If they are one, merge them (without --dry-run). {text}"))
+        [one, other] => {
+            let (from, into) = vocabulary.goes_and_stays(one, other);
+            mend::merge(from, into, true, format!("If they are one, merge them (without --dry-run). {text}"))
         }
         _ => mend::decide(format!("{text} Those of the tags that are one can be merged (`musonym tags merge`).")),
     };

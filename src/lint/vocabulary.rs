@@ -139,6 +139,15 @@ impl Vocabulary {
         places.into_iter().flatten().map(|place| self.at(*place))
     }
 
+    /// Of two tags that are one, the one that goes and the one that stays: what a person wrote, else the older.
+    pub(super) fn goes_and_stays<'a>(&self, a: &'a FoundTag, b: &'a FoundTag) -> (&'a FoundTag, &'a FoundTag) {
+        let by_person = |tag: &FoundTag| {
+            self.named(tag.tag_type, &key(&tag.tag_name)).any(|known| known.by_person && known.tag == *tag)
+        };
+        let rank = |tag: &FoundTag| (!by_person(tag), tag.tag_id);
+        if rank(a) < rank(b) { (b, a) } else { (a, b) }
+    }
+
     /// Whether a word stands in the name of any tag.
     pub(super) fn knows_word(&self, word: &str) -> bool {
         self.name_words.contains(word)
