@@ -25,6 +25,7 @@ use musonym::{
     embed::{EmbedError, EmbedService, Embedder, Embedders},
     http::{AppState, Auth, Component, HttpLimits, StatusSource, prometheus_builder},
     jobs::Events,
+    lint::Linter,
     search::{SearchSettings, Searcher},
     store::{
         AdminStore as _, SETTING_EMBEDDING_SPACE, Store,
@@ -465,6 +466,7 @@ async fn main() -> Outcome<()> {
         let state = AppState {
             store: Arc::clone(&store),
             searcher,
+            linter: Arc::new(Linter::new(Arc::clone(&store))),
             embedder,
             cache,
             events: Events::default(),

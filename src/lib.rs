@@ -2,8 +2,8 @@
 //!
 //! The modules, from the inside out: [`domain`] (words and rules, no I/O); [`store`] (tags, synonyms and the job
 //! queue in SQLite); [`ollama`] (a thin HTTP client); [`generate`] and [`embed`] (what writes and what embeds
-//! synonyms); [`cache`] (answers that are kept, here and in Redis); [`search`] (recall, fusion, explanation); [`jobs`]
-//! (the background worker); [`http`] and [`cli`] (how it is reached); [`config`], [`telemetry`] and [`app`] (settings
+//! synonyms); [`cache`] (answers that are kept, here and in Redis); [`search`] (recall, fusion, explanation); [`lint`] (what
+//! may want mending); [`jobs`] (the background worker); [`http`] and [`cli`] (how it is reached); [`config`], [`telemetry`] and [`app`] (settings
 //! and wiring).
 //! `docs/ARCHITECTURE.md` walks one tag and one query through them.
 
@@ -16,6 +16,7 @@ pub mod embed;
 pub mod generate;
 pub mod http;
 pub mod jobs;
+pub mod lint;
 pub mod ollama;
 pub mod search;
 pub mod store;

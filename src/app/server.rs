@@ -9,6 +9,7 @@ use super::{App, AppError, ChosenGenerator, status::Status, upkeep};
 use crate::{
     config::{ConfigError, Settings},
     http::{self, AppState, Auth, HttpLimits},
+    lint::Linter,
     telemetry,
 };
 
@@ -167,6 +168,7 @@ pub async fn serve(
     let state = AppState {
         store: Arc::clone(&app.store),
         searcher: app.searcher(),
+        linter: Arc::new(Linter::new(Arc::clone(&app.store))),
         cache: Arc::clone(&app.cache),
         embedder: Arc::clone(&app.embedder),
         events: app.events.clone(),

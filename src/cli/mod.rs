@@ -15,6 +15,7 @@ mod import_vectors;
 mod jobs;
 mod lexicon;
 mod lines;
+mod lint;
 mod migrate;
 mod output;
 mod progress;
@@ -90,6 +91,7 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Review(review::ReviewArgs),
+    Lint(lint::LintArgs),
     Jobs(jobs::JobsArgs),
     Eval(eval::EvalArgs),
     Lexicon(lexicon::LexiconArgs),
@@ -166,6 +168,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<(), CliError> 
         Command::Backup(args) => backup::run(args, settings).await,
         Command::Restore(args) => restore::run(args, settings).await,
         Command::Review(args) => review::run(args, settings).await,
+        Command::Lint(args) => lint::run(args, settings).await,
         Command::Jobs(args) => jobs::run(args, settings).await,
         Command::Eval(args) => eval::run(args, settings).await,
         Command::Lexicon(args) => lexicon::run(args),

@@ -15,6 +15,7 @@ use crate::ollama::{OllamaError, RetryClass};
 
 pub use gates::{DropReason, Dropped, GateError, Gated};
 pub use lexicon::{LEXICON, LexiconGenerator, Problem as LexiconProblem, check as check_lexicon, lexicon_tags};
+pub(crate) use lexicon::{MAX_CONTEXT_SHARE, MIN_ENTRIES_FOR_SHARES};
 pub use ollama::{DEFAULT_MODEL, MAX_RELATED_TAGS, OllamaGenerator};
 pub use prompt::{AnswerSchema, DEFAULT_PROMPT, MAX_PROMPT_BYTES, PromptError, PromptTemplate, schema};
 

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::middleware::RequestId;
 use crate::{
     domain::{ConfidenceError, SynonymsError, TagNameError, TermError},
+    lint::LintError,
     search::{SearchError, SearchRequestError},
     store::StoreError,
 };
@@ -279,6 +280,15 @@ impl From<&StoreError> for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::from(&error)
+    }
+}
+
+impl From<LintError> for ApiError {
+    fn from(error: LintError) -> Self {
+        match error {
+            LintError::Store(error) => error.into(),
+            LintError::Stopped(_) => Self::internal(error.to_string()),
+        }
     }
 }
 

@@ -30,7 +30,7 @@ pub use error::{ApiError, Code, PROBLEM_JSON, Problem};
 pub use router::{openapi, router};
 pub use webhooks::{Delivery, WebhookVerifier};
 
-use crate::{cache::Cache, embed::EmbedService, jobs::Events, search::Searcher, store::Store};
+use crate::{cache::Cache, embed::EmbedService, jobs::Events, lint::Linter, search::Searcher, store::Store};
 
 /// How long requests under way may still take once the server was told to stop.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
@@ -46,6 +46,8 @@ pub struct AppState {
     pub store: Arc<dyn Store>,
     /// Answers searches.
     pub searcher: Arc<Searcher>,
+    /// Tells what may want mending.
+    pub linter: Arc<Linter>,
     /// Answers that are kept.
     pub cache: Arc<Cache>,
     /// The embedder of this database.

@@ -13,7 +13,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
     AppState, HttpLimits,
-    api::{events, jobs, merge, review, revisions, search, synonyms, tags},
+    api::{events, jobs, lint, merge, review, revisions, search, synonyms, tags},
     auth, error, health, middleware,
     openapi::ApiDoc,
     ui, webhooks,
@@ -39,6 +39,7 @@ fn guarded() -> OpenApiRouter<AppState> {
         .routes(routes!(tags::tag_by_name, tags::rename_tag, tags::delete_tag))
         .routes(routes!(tags::generate_tag))
         .routes(routes!(merge::merge_tags))
+        .routes(routes!(lint::list_findings))
         .routes(routes!(jobs::list_jobs))
         .routes(routes!(jobs::job_by_id))
         .routes(routes!(jobs::retry_job))

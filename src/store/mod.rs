@@ -11,6 +11,7 @@
 
 mod error;
 mod export;
+mod lint;
 pub mod postgres;
 mod review;
 mod sampling;
@@ -27,6 +28,7 @@ pub use export::{
     EXPORT_FORMAT, ExportDetail, ExportHeader, ExportRecord, ExportRevision, ExportRow, ExportSynonyms, ExportVector,
     ImportOutcome,
 };
+pub use lint::{ContentToLint, RowToLint, TagToLint};
 pub use review::{BulkVerdict, Decision, ReviewCounts, ReviewFilter, ReviewItem, ReviewOutcome, Verdict};
 pub use types::{
     CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, Generated,
@@ -77,7 +79,8 @@ pub trait TagStore: Send + Sync {
     async fn rename_tag(&self, tag: &TagRef, name: &TagName, priority: Priority) -> Result<TagUpdate>;
 
     /// Makes one tag of two of a type: `from` goes, `into` takes over its active terms (each key once a list; what was
-    /// rejected in `into` stays out; what finds no room waits for review), its name as an alias, and its rejected keys.
+    /// rejected in `into` stays out; what finds no room waits for review), its name as an alias unless it is only another
+    /// spelling, and its rejected keys.
     /// With `dry_run` nothing is written, and the answer is what would be. Returns the row of `into`.
     ///
     /// # Errors
@@ -310,6 +313,17 @@ pub trait SearchStore: Send + Sync {
     fn vocabulary_version(&self) -> i64;
 }
 
+/// What the linter reads; what it makes of that is in [`crate::lint`].
+#[async_trait]
+pub trait LintStore: Send + Sync {
+    /// Tags by type and number, of one type or of both, with what is stored for them and what is on its way. Each page shows
+    /// one state of the database.
+    async fn tags_to_lint(&self, tag_type: Option<TagType>, page: &Page) -> Result<Listing<TagToLint>>;
+
+    /// The vectors of these active rows in this space; rows without one are left out.
+    async fn vectors(&self, space: &str, ids: &[i64]) -> Result<Vec<(i64, Vec<f32>)>>;
+}
+
 /// Settings, health and upkeep.
 #[async_trait]
 pub trait AdminStore: Send + Sync {
@@ -360,9 +374,9 @@ pub trait AdminStore: Send + Sync {
 }
 
 /// Everything a backend does.
-pub trait Store: TagStore + SynonymStore + ReviewStore + JobStore + SearchStore + AdminStore {}
+pub trait Store: TagStore + SynonymStore + ReviewStore + JobStore + SearchStore + LintStore + AdminStore {}
 
-impl<T: TagStore + SynonymStore + ReviewStore + JobStore + SearchStore + AdminStore> Store for T {}
+impl<T: TagStore + SynonymStore + ReviewStore + JobStore + SearchStore + LintStore + AdminStore> Store for T {}
 
 /// Settings that hold the calibration of a space begin so, and end with the space.
 pub const SETTING_CALIBRATION: &str = "calibration:";

@@ -6,6 +6,7 @@ mod auth;
 mod bad_input;
 mod events;
 mod jobs;
+mod lint;
 mod merge;
 mod reading;
 mod review;

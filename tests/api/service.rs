@@ -72,6 +72,7 @@ async fn the_openapi_document_is_served_and_lists_every_route() {
         "GET /api/events",
         "GET /api/jobs",
         "GET /api/jobs/{id}",
+        "GET /api/lint",
         "GET /api/openapi.json",
         "GET /api/review",
         "GET /api/synonyms",

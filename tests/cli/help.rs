@@ -2,7 +2,7 @@
 
 use super::Home;
 
-const COMMANDS: [&[&str]; 30] = [
+const COMMANDS: [&[&str]; 31] = [
     &["demo"],
     &["serve"],
     &["worker"],
@@ -22,6 +22,7 @@ const COMMANDS: [&[&str]; 30] = [
     &["review", "accept"],
     &["review", "reject"],
     &["review", "edit"],
+    &["lint"],
     &["jobs"],
     &["jobs", "list"],
     &["jobs", "show"],
@@ -84,6 +85,8 @@ fn wrong_usage_ends_with_2_and_writes_nothing() {
         &["review", "edit", "1"],
         &["review", "edit", "1", " "],
         &["review", "list", "--status", "active"],
+        &["lint", "--kind", "typo"],
+        &["lint", "--tag-type", "artist"],
         &["jobs", "show", "one"],
         &["jobs", "list", "--state", "asleep"],
         &["demo", "--database", "sqlite:x.db"],

@@ -7,6 +7,7 @@ mod data;
 mod help;
 mod import;
 mod lexicon;
+mod lint;
 mod ollama;
 mod review;
 mod running;

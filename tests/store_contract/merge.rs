@@ -91,6 +91,19 @@ contract! {
         assert_eq!(search_terms(&db.row(&genre("hip hop")).await.unwrap()), ["mc", "rap"]);
     }
 
+    async fn another_spelling_of_the_name_brings_its_terms_without_itself(db) {
+        db.backend.execute("INSERT INTO genre_tag (name) VALUES ('Hip-Hop'), ('hip hop')").await;
+        db.store.fill_missing_keys().await.unwrap();
+        let merged = merge(&db, "Hip-Hop", "hip hop").await;
+        assert_eq!((merged.tag_name.as_str(), search_terms(&merged)), ("hip hop", vec![]), "it finds the tag by its key anyway");
+        db.backend.execute("INSERT INTO genre_tag (name) VALUES ('HipHop')").await;
+        db.store.fill_missing_keys().await.unwrap();
+        let tag = db.store.tag_by_name(TagType::Genre, "HipHop").await.unwrap().unwrap();
+        db.generate(&tag, false, &["flow", "hip-hop"]).await;
+        assert_eq!(search_terms(&merge(&db, "HipHop", "hip hop").await), ["flow"]);
+        db.backend.check().await;
+    }
+
     async fn a_tombstone_brings_its_rejections_alone(db) {
         let from = db.genre_with("rap", &["mc", "opera"]).await;
         db.store.replace_synonyms(from.id, &draft(genre("rap"), &["mc"]), None).await.unwrap();

@@ -165,6 +165,9 @@ async fn every_statement_is_executed_and_reads_by_index() {
             let small = [
                 "VIRTUAL TABLE",
                 "SCAN candidate",
+                "SCAN page",
+                "SCAN genres",
+                "SCAN moods",
                 "SCAN c",
                 "SCAN h",
                 "SCAN (",

@@ -12,6 +12,7 @@ use musonym::{
     embed::{EmbedService, Embedders},
     http::{AppState, Auth, Component, ComponentState, HttpLimits, PROBLEM_JSON, StatusSource, prometheus_builder},
     jobs::Events,
+    lint::Linter,
     search::{SearchSettings, Searcher},
     store::{
         Store,
@@ -160,6 +161,7 @@ impl TestServer {
         let state = AppState {
             store: store.clone(),
             searcher,
+            linter: Arc::new(Linter::new(store.clone())),
             cache,
             embedder,
             events: events.clone(),

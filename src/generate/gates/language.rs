@@ -29,6 +29,18 @@ pub(super) fn guess(section: Section, term: &str) -> Option<Lang> {
     (small_word || lower.contains(FRENCH_LETTERS)).then_some(Lang::Fr)
 }
 
+/// Words that stand in English terms and not in French ones. Names of music are English in French, too (`bass music`).
+const ENGLISH_WORDS: [&str; 8] = ["the", "of", "with", "for", "from", "my", "your", "that"];
+
+/// The language that a term shows by its small words or letters; `None` where it may be either.
+pub(crate) fn shown_language(term: &str) -> Option<Lang> {
+    let lower = term.to_lowercase();
+    if lower.split_whitespace().any(|word| ENGLISH_WORDS.contains(&word)) {
+        return Some(Lang::En);
+    }
+    guess(Section::SearchTerms, term)
+}
+
 /// `d'été`, `l’amour`, but not `d'n'b`.
 fn elides(word: &str) -> bool {
     let Some((article, rest)) = word.split_once(['\'', '’']) else { return false };
@@ -58,5 +70,13 @@ mod tests {
             assert_eq!(guess(Section::SearchTerms, term).is_some(), expected, "{term}");
         }
         assert_eq!(guess(Section::RelatedTags, "variété"), None);
+    }
+
+    #[test]
+    fn a_term_shows_its_language_by_its_small_words() {
+        assert_eq!(shown_language("songs of the sea"), Some(Lang::En));
+        assert_eq!(shown_language("chansons de la mer"), None);
+        assert_eq!(shown_language("chants des marins"), Some(Lang::Fr));
+        assert_eq!(shown_language("bass music"), None, "a name that French has, too");
     }
 }

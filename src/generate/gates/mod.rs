@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::domain::{Confidence, Lang, Section, Source, TagName, Term, TermStatus, key};
 use crate::ollama::printable;
+pub(crate) use language::shown_language;
 use rules::Rules;
 use shapes::{Entry, Text};
 
@@ -174,6 +175,21 @@ pub fn pass(raw: &str, tag: &TagName, rejected_keys: &[String]) -> Result<Gated,
         term.confidence = confidence;
     }
     Ok(gated)
+}
+
+/// The rules for one term by itself, for terms that are stored already.
+pub(crate) struct TermRules(Rules);
+
+impl TermRules {
+    /// Those for the terms of a tag of this name.
+    pub(crate) fn of(tag_name: &str) -> Self {
+        Self(Rules::of_name(tag_name))
+    }
+
+    /// What this term would be dropped for if a generator wrote it now.
+    pub(crate) fn problem(&self, term: &str) -> Option<DropReason> {
+        self.0.clean(term).err()
+    }
 }
 
 /// The text of an entry that can become a term.

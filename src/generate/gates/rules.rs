@@ -51,8 +51,13 @@ pub(super) struct Rules {
 
 impl Rules {
     pub(super) fn of(tag: &TagName) -> Self {
-        let scripts = tag.as_str().chars().filter_map(script).collect();
-        Self { scripts, own_words: words(tag.as_str()), own_key: tag.key() }
+        Self::of_name(tag.as_str())
+    }
+
+    /// The same for a name that nobody has checked.
+    pub(super) fn of_name(tag_name: &str) -> Self {
+        let scripts = tag_name.chars().filter_map(script).collect();
+        Self { scripts, own_words: words(tag_name), own_key: key(tag_name) }
     }
 
     /// The term that an entry stands for, without list marks, quotes and punctuation at its end.

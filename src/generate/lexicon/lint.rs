@@ -11,10 +11,10 @@ use crate::domain::{TagType, key, words};
 const MAX_TERM_CHARS: usize = 60;
 
 /// The largest share of entries that one usage context may stand in: what fits everything finds nothing.
-const MAX_CONTEXT_SHARE: f64 = 0.08;
+pub(crate) const MAX_CONTEXT_SHARE: f64 = 0.08;
 
 /// Below this many entries a share says nothing.
-const MIN_ENTRIES_FOR_SHARES: usize = 50;
+pub(crate) const MIN_ENTRIES_FOR_SHARES: usize = 50;
 
 /// Jaccard similarity of trigrams above which two descriptions count as the same text.
 const MAX_DESCRIPTION_SIMILARITY: f64 = 0.8;

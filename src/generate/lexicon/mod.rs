@@ -15,6 +15,7 @@ use crate::domain::{
 };
 
 use entry::Entry;
+pub(crate) use lint::{MAX_CONTEXT_SHARE, MIN_ENTRIES_FOR_SHARES};
 pub use lint::{Problem, check};
 
 /// The built-in lexicon, one entry a line.

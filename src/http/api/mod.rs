@@ -2,6 +2,7 @@
 
 pub(super) mod events;
 pub(super) mod jobs;
+pub(super) mod lint;
 pub(super) mod merge;
 pub(super) mod review;
 pub(super) mod revisions;

@@ -67,16 +67,7 @@ impl SearchStore for PostgresStore {
         by_hash_of_names(&mut tags, |(_, name, tag_type)| (name, *tag_type));
         tags.truncate(limit);
         let ids: Vec<i64> = tags.iter().map(|(id, ..)| *id).collect();
-        let vectors: Vec<(i64, Vec<f32>, i32)> = sqlx::query_as(with_vector!(
-            "s.id, COALESCE(e.embedding, s.embedding)::real[], COALESCE(e.dimensions, s.embedding_dimensions)",
-            " AND s.id = ANY ($2)"
-        ))
-        .bind(space)
-        .bind(&ids)
-        .fetch_all(&self.readers)
-        .await?;
-        let mut vectors: HashMap<i64, Vec<f32>> =
-            vectors.into_iter().map(|(id, vector, dimensions)| (id, unpadded(vector, dimensions))).collect();
+        let mut vectors: HashMap<i64, Vec<f32>> = self.vectors_in(space, &ids).await?.into_iter().collect();
         let sample = tags
             .into_iter()
             .filter_map(|(id, name, _)| Some(TagVector { name: name.into(), vector: vectors.remove(&id)? }));
@@ -100,5 +91,20 @@ impl SearchStore for PostgresStore {
 
     fn vocabulary_version(&self) -> i64 {
         self.vocabulary.version()
+    }
+}
+
+impl PostgresStore {
+    /// See [`crate::store::LintStore::vectors`].
+    pub(super) async fn vectors_in(&self, space: &str, ids: &[i64]) -> Result<Vec<(i64, Vec<f32>)>> {
+        let vectors: Vec<(i64, Vec<f32>, i32)> = sqlx::query_as(with_vector!(
+            "s.id, COALESCE(e.embedding, s.embedding)::real[], COALESCE(e.dimensions, s.embedding_dimensions)",
+            " AND s.id = ANY ($2)"
+        ))
+        .bind(space)
+        .bind(ids)
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(vectors.into_iter().map(|(id, vector, dimensions)| (id, unpadded(vector, dimensions))).collect())
     }
 }

@@ -125,19 +125,22 @@ fn merged(
         confidence: Confidence::CERTAIN,
         status: TermStatus::Active,
     });
-    let list = alias.term.list();
-    // The person says so now: it takes the place of what stood there, and is no longer rejected.
-    terms.retain(|stored| {
-        stored.key != alias.key || !(stored.term.list() == list || stored.term.status == TermStatus::Rejected)
-    });
-    if terms::is_full(&terms, list) {
-        return Err(StoreError::Conflict(format!(
-            "the search terms of the {} tag `{}` leave no room for the name `{}`; take one out first",
-            into.tag_type, into.name, from.name
-        )));
-    }
-    terms.push(alias);
     let own_key = key(&into.name);
+    // Another spelling of the name finds the tag by its key anyway.
+    if alias.key != own_key {
+        let list = alias.term.list();
+        // The person says so now: it takes the place of what stood there, and is no longer rejected.
+        terms.retain(|stored| {
+            stored.key != alias.key || !(stored.term.list() == list || stored.term.status == TermStatus::Rejected)
+        });
+        if terms::is_full(&terms, list) {
+            return Err(StoreError::Conflict(format!(
+                "the search terms of the {} tag `{}` leave no room for the name `{}`; take one out first",
+                into.tag_type, into.name, from.name
+            )));
+        }
+        terms.push(alias);
+    }
     for mut stored in brought.active.iter().cloned().map(StoredTerm::new) {
         let list = stored.term.list();
         // In its translations a tag may be called as it is; elsewhere its own name says nothing.

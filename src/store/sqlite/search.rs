@@ -73,3 +73,14 @@ impl SearchStore for SqliteStore {
         self.memory.version()
     }
 }
+
+impl SqliteStore {
+    /// See [`crate::store::LintStore::vectors`]. Memory holds them.
+    #[expect(clippy::unused_async, reason = "another backend asks its database")]
+    pub(super) async fn vectors_in(&self, space: &str, ids: &[i64]) -> Result<Vec<(i64, Vec<f32>)>> {
+        Ok(self.memory.read(|index| {
+            let vectors = index.spaces.get(space);
+            ids.iter().filter_map(|id| Some((*id, vectors?.get(*id)?.to_vec()))).collect()
+        }))
+    }
+}
