@@ -66,7 +66,7 @@ async fn server_at_rest() -> Result<(), Box<dyn std::error::Error>> {
     let settings =
         RunnerSettings { lease: Duration::from_secs(60), retry_base: Duration::from_secs(1), embed_batch: 32 };
     let started = Instant::now();
-    Runner::new(Arc::clone(&store), Arc::new(LexiconGenerator), service, Events::default(), settings)
+    Runner::new(Arc::clone(&store), Arc::new(LexiconGenerator::default()), service, Events::default(), settings)
         .drain(CancellationToken::new())
         .await;
     println!(

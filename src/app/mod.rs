@@ -77,7 +77,7 @@ impl App {
     /// # Errors
     /// [`AppError`] when the prompt file cannot be used.
     pub async fn generator(&self) -> Result<ChosenGenerator, AppError> {
-        providers::generator(&self.settings, &self.ollama).await
+        providers::generator(&self.settings, &self.ollama, &self.embedder).await
     }
 
     /// A worker over this database.

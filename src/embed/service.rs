@@ -211,6 +211,11 @@ impl EmbedService {
         self.store.store_other_vectors(&space, &vectors).await.map_err(failed)
     }
 
+    /// The standby, for whoever needs vectors of its own: it is loaded once.
+    pub fn standby(&self) -> Option<Arc<dyn Embedder>> {
+        self.embedders.standby.clone()
+    }
+
     /// Whether tags have vectors in the standby's space beside those of the active one.
     ///
     /// # Errors

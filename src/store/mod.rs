@@ -30,7 +30,7 @@ pub use export::{
 pub use review::{BulkVerdict, Decision, ReviewCounts, ReviewFilter, ReviewItem, ReviewOutcome, Verdict};
 pub use types::{
     CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, Generated,
-    GenerationDone, GenerationNeed, GenerationOutcome, JobCounts, JobFilter, Listing, MatchedTerm, Page, Recall,
+    GenerationDone, GenerationNeed, GenerationOf, GenerationOutcome, JobCounts, JobFilter, Listing, MatchedTerm, Page, Recall,
     Recalled, Retention, Revision, SynonymFilter, SynonymsDraft, TagFilter, TagOverview, TagUpdate, TagVector,
     VectorHit, VectorIndexReport, WebhookEvent, WebhookOutcome,
 };
@@ -206,8 +206,8 @@ pub trait JobStore: Send + Sync {
     /// Writes a job, or joins the queued one of the same `dedup_key` (raising its priority, and setting its `force` and `refresh` if asked).
     async fn enqueue(&self, job: &crate::domain::NewJob) -> Result<Enqueued>;
 
-    /// Enqueues the generation of every tag, or of those without synonyms. Returns how many jobs are new.
-    async fn enqueue_generation(&self, only_missing: bool, force: bool, priority: Priority) -> Result<u64>;
+    /// Enqueues the generation of these tags. Returns how many jobs are new.
+    async fn enqueue_generation(&self, of: GenerationOf, force: bool, priority: Priority) -> Result<u64>;
 
     /// Claims up to `limit` jobs of one kind for `lease`: queued ones whose moment has come and running ones whose
     /// lease has lapsed. Each claim spends an attempt; a lapsed job without attempts left becomes dead.

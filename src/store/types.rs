@@ -122,6 +122,17 @@ pub struct Enqueued {
     pub created: bool,
 }
 
+/// Which tags are to have their synonyms written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GenerationOf {
+    /// All, anew.
+    Everything,
+    /// Those without synonyms.
+    Missing,
+    /// Those whose synonyms are of this source, anew.
+    WrittenBy(Source),
+}
+
 /// Which of the waiting jobs comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimOrder {

@@ -106,7 +106,7 @@ impl Node {
         let settings =
             RunnerSettings { lease: Duration::from_secs(60), retry_base: Duration::from_millis(1), embed_batch: 32 };
         let (store, service) = (Arc::clone(&self.store), Arc::clone(&self.service));
-        let runner = Runner::new(store, Arc::new(LexiconGenerator), service, Events::default(), settings);
+        let runner = Runner::new(store, Arc::new(LexiconGenerator::default()), service, Events::default(), settings);
         runner.drain(CancellationToken::new()).await;
     }
 }

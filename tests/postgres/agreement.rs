@@ -32,7 +32,7 @@ async fn measured(store: Arc<dyn Store>, queries: &[LabelledQuery]) -> (Scores, 
     store.create_tags(&lexicon_tags(), Priority::LOW).await.unwrap();
     let settings =
         RunnerSettings { lease: Duration::from_secs(60), retry_base: Duration::from_millis(1), embed_batch: 32 };
-    Runner::new(Arc::clone(&store), Arc::new(LexiconGenerator), Arc::clone(&service), Events::default(), settings)
+    Runner::new(Arc::clone(&store), Arc::new(LexiconGenerator::default()), Arc::clone(&service), Events::default(), settings)
         .drain(CancellationToken::new())
         .await;
     let cache = Cache::in_memory(CacheSettings { ttl: Duration::from_secs(60), max_bytes: 1 << 20 });

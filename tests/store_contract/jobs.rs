@@ -223,9 +223,9 @@ contract! {
         for job in db.claim_all(JobKind::Generate).await {
             db.store.cancel_job(job.job.id).await.unwrap();
         }
-        assert_eq!(db.store.enqueue_generation(true, false, Priority::LOW).await.unwrap(), 2);
-        assert_eq!(db.store.enqueue_generation(true, true, Priority::LOW).await.unwrap(), 1, "the tombstone");
-        assert_eq!(db.store.enqueue_generation(false, false, Priority::HIGH).await.unwrap(), 1);
+        assert_eq!(db.store.enqueue_generation(GenerationOf::Missing, false, Priority::LOW).await.unwrap(), 2);
+        assert_eq!(db.store.enqueue_generation(GenerationOf::Missing, true, Priority::LOW).await.unwrap(), 1, "the tombstone");
+        assert_eq!(db.store.enqueue_generation(GenerationOf::Everything, false, Priority::HIGH).await.unwrap(), 1);
         let jobs = db.claim_all(JobKind::Generate).await;
         assert!(jobs.iter().all(|job| job.job.priority == Priority::HIGH && job.job.payload["refresh"] == true));
         assert_eq!(jobs.len(), 4);

@@ -14,7 +14,7 @@ use crate::{
     domain::{GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, TagType, Timestamp},
     store::{
         ClaimOrder, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, GenerationDone, GenerationNeed,
-        GenerationOutcome, JobCounts, JobFilter, JobStore, Listing, Page, Result, StoreError, WebhookEvent,
+        GenerationOf, GenerationOutcome, JobCounts, JobFilter, JobStore, Listing, Page, Result, StoreError, WebhookEvent,
         WebhookOutcome,
     },
 };
@@ -49,16 +49,25 @@ impl JobStore for SqlStore {
         Ok(Enqueued { job, created })
     }
 
-    async fn enqueue_generation(&self, only_missing: bool, force: bool, priority: Priority) -> Result<u64> {
+    async fn enqueue_generation(&self, of: GenerationOf, force: bool, priority: Priority) -> Result<u64> {
+        let only_missing = of == GenerationOf::Missing;
+        let written_by = match of {
+            GenerationOf::WrittenBy(source) => Some(source.as_str()),
+            GenerationOf::Everything | GenerationOf::Missing => None,
+        };
         let mut transaction = self.begin().await?;
         let tags = sqlx::query(
             "SELECT t.tag_type, t.id FROM tag t
              WHERE NOT ($1 AND EXISTS (SELECT 1 FROM mir_synonym s
                                        WHERE s.tag_type = t.tag_type AND s.tag_id = t.id AND (s.is_active OR NOT $2)))
+               AND ($3 IS NULL OR EXISTS (
+                   SELECT 1 FROM mir_synonym w
+                   WHERE w.tag_type = t.tag_type AND w.tag_id = t.id AND w.is_active AND w.source = $3))
              ORDER BY t.tag_type, t.id",
         )
         .bind(only_missing)
         .bind(force)
+        .bind(written_by)
         .fetch_all(&mut *transaction)
         .await?;
         let mut created = 0;
