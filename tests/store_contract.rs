@@ -45,6 +45,8 @@ mod generations;
 mod invariants;
 #[path = "store_contract/jobs.rs"]
 mod jobs;
+#[path = "store_contract/meaning.rs"]
+mod meaning;
 #[path = "store_contract/merge.rs"]
 mod merge;
 #[path = "store_contract/other_handles.rs"]

@@ -15,7 +15,9 @@ use super::{
 use crate::{
     app::{App, Shutdown},
     config::Settings,
-    domain::{GeneratePayload, JobState, NewJob, Priority, Source, Synonyms, Tag, TagName, TagNameError, TagRef, TagType},
+    domain::{
+        GeneratePayload, JobState, NewJob, Priority, Source, Synonyms, Tag, TagName, TagNameError, TagRef, TagType,
+    },
     generate::{DropReason, GenerateError, GenerationRequest, GenerationTrace, MAX_RELATED_TAGS},
     store::GenerationOf,
 };

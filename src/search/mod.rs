@@ -14,4 +14,5 @@ pub use answer::{
     BranchExplanation, Branches, Degraded, Explanation, Fusion, Glossed, MAX_LIMIT, MAX_QUERY_CHARS, Match, MatchKind,
     SearchAnswer, SearchHit, SearchRequest, SearchRequestError,
 };
+pub use gloss::may_be_french;
 pub use searcher::{EncodedAnswer, SearchError, SearchSettings, Searcher};

@@ -30,9 +30,9 @@ pub use export::{
 pub use review::{BulkVerdict, Decision, ReviewCounts, ReviewFilter, ReviewItem, ReviewOutcome, Verdict};
 pub use types::{
     CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, Generated,
-    GenerationDone, GenerationNeed, GenerationOf, GenerationOutcome, JobCounts, JobFilter, Listing, MatchedTerm, Page, Recall,
-    Recalled, Retention, Revision, SynonymFilter, SynonymsDraft, TagFilter, TagOverview, TagUpdate, TagVector,
-    VectorHit, VectorIndexReport, WebhookEvent, WebhookOutcome,
+    GenerationDone, GenerationNeed, GenerationOf, GenerationOutcome, JobCounts, JobFilter, Listing, MatchedTerm,
+    MeaningCheck, Page, Recall, Recalled, Retention, Revision, SynonymFilter, SynonymsDraft, TagFilter, TagOverview,
+    TagUpdate, TagVector, VectorHit, VectorIndexReport, WebhookEvent, WebhookOutcome,
 };
 
 use crate::domain::{
@@ -239,8 +239,8 @@ pub trait JobStore: Send + Sync {
     /// What is to be embedded for these rows; inactive and unknown ones are left out.
     async fn embed_inputs(&self, synonym_ids: &[i64]) -> Result<Vec<EmbedInput>>;
 
-    /// Stores vectors and the end of their `embed` jobs, in one transaction for all. A vector of an outdated version
-    /// or of a space that is not active is not stored.
+    /// Stores vectors, what the check of meanings said, and the end of their `embed` jobs, in one transaction for all. A
+    /// vector of an outdated version or of a space that is not active is not stored, and nothing of that row checked.
     async fn complete_embeddings(&self, space: &str, done: &[EmbeddingDone]) -> Result<Vec<EmbeddingOutcome>>;
 
     /// Up to `limit` active rows that have no vector in this space, with what is to be embedded for them.

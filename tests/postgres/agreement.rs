@@ -31,7 +31,7 @@ async fn measured(store: Arc<dyn Store>, queries: &[LabelledQuery]) -> (Scores, 
         Arc::new(EmbedService::new(Arc::clone(&store), Embedders::only(Arc::new(BuiltinEmbedder::default()))));
     store.create_tags(&lexicon_tags(), Priority::LOW).await.unwrap();
     let settings =
-        RunnerSettings { lease: Duration::from_secs(60), retry_base: Duration::from_millis(1), embed_batch: 32 };
+        RunnerSettings { lease: Duration::from_secs(60), retry_base: Duration::from_millis(1), embed_batch: 32, meaning_gate: true };
     Runner::new(Arc::clone(&store), Arc::new(LexiconGenerator::default()), Arc::clone(&service), Events::default(), settings)
         .drain(CancellationToken::new())
         .await;

@@ -119,11 +119,10 @@ impl<'a> Reader<'a, '_> {
         let all = self.tokens.len();
         let suffix = self.tokens.last().and_then(|last| suffix_of(last));
         let ends = [(all, None), (all - 1, suffix)];
-        let (head, start, affix) = ends.into_iter().filter(|(end, affix)| *end == all || affix.is_some()).find_map(
-            |(end, affix)| {
+        let (head, start, affix) =
+            ends.into_iter().filter(|(end, affix)| *end == all || affix.is_some()).find_map(|(end, affix)| {
                 (0..end).find_map(|start| Some((self.genre(start..end, strict)?, start, affix)))
-            },
-        )?;
+            })?;
         Some(self.modifiers(0..start, Parts { head: Some(head), affix, ..Parts::default() }))
     }
 
@@ -194,7 +193,8 @@ fn parted(lexicon: &Lexicon, word: String) -> Vec<String> {
     }
     let long = |part: &str| part.chars().count() >= MIN_PART;
     // Moods are everyday words, which stand in many others ("lighthouse").
-    let fits_left = |left: &str| prefix(left).is_some() || (long(left) && (is_genre(left) || Words::get().find(left).is_some()));
+    let fits_left =
+        |left: &str| prefix(left).is_some() || (long(left) && (is_genre(left) || Words::get().find(left).is_some()));
     let fits_right = |right: &str| long(right) && (is_genre(right) || suffix_of(right).is_some());
     let parts = word.char_indices().skip(1).map(|(at, _)| word.split_at(at));
     match parts.into_iter().find(|(left, right)| fits_left(left) && fits_right(right)) {

@@ -14,8 +14,8 @@ use crate::{
     domain::{GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, TagType, Timestamp},
     store::{
         ClaimOrder, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, GenerationDone, GenerationNeed,
-        GenerationOf, GenerationOutcome, JobCounts, JobFilter, JobStore, Listing, Page, Result, StoreError, WebhookEvent,
-        WebhookOutcome,
+        GenerationOf, GenerationOutcome, JobCounts, JobFilter, JobStore, Listing, Page, Result, StoreError,
+        WebhookEvent, WebhookOutcome,
     },
 };
 
@@ -158,19 +158,11 @@ impl JobStore for SqlStore {
             Finish::Succeeded { result } => succeed(&mut transaction, lease, result).await?,
             Finish::Failed { error } => end(&mut transaction, lease.job_id, JobState::Failed, error).await?,
             Finish::Retry { error, delay } => {
-                let spent: bool = sqlx::query_scalar("SELECT attempts >= max_attempts FROM job WHERE id = $1")
-                    .bind(lease.job_id)
-                    .fetch_one(&mut *transaction)
-                    .await?;
-                if spent {
+                if !try_again(&mut transaction, lease, error, *delay).await? {
                     end(&mut transaction, lease.job_id, JobState::Dead, error).await?;
-                } else {
-                    requeue(&mut transaction, lease.job_id, error, later(now(), *delay), 0).await?;
                 }
             }
-            Finish::Release { reason, delay } => {
-                requeue(&mut transaction, lease.job_id, reason, later(now(), *delay), 1).await?;
-            }
+            Finish::Release { reason, delay } => release(&mut transaction, lease, reason, *delay).await?,
         }
         self.commit(transaction).await
     }
@@ -428,6 +420,34 @@ pub(super) async fn succeed(connection: &mut DbConnection, lease: &Lease, result
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Queues a running job again after a failed attempt; false, and nothing done, where the attempts are spent.
+pub(super) async fn try_again(
+    connection: &mut DbConnection,
+    lease: &Lease,
+    error: &str,
+    delay: Duration,
+) -> Result<bool> {
+    let spent: bool = sqlx::query_scalar("SELECT attempts >= max_attempts FROM job WHERE id = $1")
+        .bind(lease.job_id)
+        .fetch_one(&mut *connection)
+        .await?;
+    if !spent {
+        requeue(connection, lease.job_id, error, later(now(), delay), 0).await?;
+    }
+    Ok(!spent)
+}
+
+/// Hands a running job back without spending the attempt.
+pub(super) async fn release(connection: &mut DbConnection, lease: &Lease, reason: &str, delay: Duration) -> Result<()> {
+    requeue(connection, lease.job_id, reason, later(now(), delay), 1).await
+}
+
+/// How urgent a running job is.
+pub(super) async fn priority(connection: &mut DbConnection, lease: &Lease) -> Result<Priority> {
+    let row = sqlx::query("SELECT priority FROM job WHERE id = $1").bind(lease.job_id).fetch_one(connection).await?;
+    rows::priority(&row)
 }
 
 /// Ends a job without success.

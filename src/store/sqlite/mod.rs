@@ -23,6 +23,8 @@ mod export;
 mod generation;
 #[path = "../sql/jobs.rs"]
 mod jobs;
+#[path = "../sql/meaning.rs"]
+mod meaning;
 #[path = "../sql/merge.rs"]
 mod merge;
 #[path = "../sql/review.rs"]
