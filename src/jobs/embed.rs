@@ -93,7 +93,7 @@ impl Runner {
                 batch.iter().map(|(_, input)| document_text(&input.tag_name, &input.terms)).collect();
             match self.embedder.embed_documents(&texts).await {
                 Ok((space, vectors)) => {
-                    let (made, unchecked) = self.check_meanings(&space, &batch, &vectors).await;
+                    let (made, unchecked) = self.check_meanings(&space, &batch).await;
                     outage = unchecked;
                     self.store_vectors(&space, batch, vectors, made).await;
                 }

@@ -175,7 +175,7 @@ pub(super) fn gender(name: &str) -> Option<Gender> {
             FEMININE.contains(&word.as_str()).then_some(Gender::Feminine)
         }
     };
-    words.first().and_then(known).or_else(|| words.last().and_then(known))
+    known(&key(name)).or_else(|| words.first().and_then(known)).or_else(|| words.last().and_then(known))
 }
 
 /// What stands before or behind a genre and makes another of it.
