@@ -128,10 +128,10 @@ struct Faulty {
 }
 
 fn embed(text: &str) -> Vec<f32> {
-    let mut vector = vec![0.0f32; 64];
+    let mut vector = vec![0.0f32; 1024];
     for word in words(text) {
         let hash = word.bytes().fold(7usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
-        vector[hash % 64] += 1.0;
+        vector[hash % 1024] += 1.0;
     }
     let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-6);
     vector.into_iter().map(|x| x / length).collect()
@@ -199,6 +199,14 @@ impl Worker {
         self.runner.drain(CancellationToken::new()).await;
     }
 
+    /// Works until all is done, each attempt after its delay.
+    async fn settle(&self) {
+        self.drain().await;
+        while self.embed_jobs().await.iter().any(|job| job.state != JobState::Succeeded) {
+            self.drain().await;
+        }
+    }
+
     /// The texts that wait for a person.
     async fn waiting(&self) -> Vec<String> {
         let listing = self.store.list_review(&ReviewFilter::default(), &Page::first(99)).await.unwrap();
@@ -249,12 +257,7 @@ async fn an_outage_in_the_check_keeps_the_vectors_and_the_check_is_made_up_for()
 async fn a_check_that_keeps_failing_spends_the_attempts_and_ends_well_with_its_reason() {
     let error = OllamaError::Server { status: 500, message: "unexpected EOF".to_owned() };
     let worker = Worker::new(99, error, &["krautwave"]).await;
-    // Each attempt after its delay.
-    while worker.embed_jobs().await.iter().any(|job| job.state != JobState::Succeeded)
-        || worker.embed_jobs().await.is_empty()
-    {
-        worker.drain().await;
-    }
+    worker.settle().await;
     let job = worker.embed_jobs().await.remove(0);
     assert_eq!(job.attempts, 2);
     let reason = job.result.as_ref().unwrap()["terms_unchecked"].as_str().unwrap().to_owned();
@@ -267,8 +270,12 @@ async fn a_check_that_keeps_failing_spends_the_attempts_and_ends_well_with_its_r
 #[tokio::test]
 async fn a_row_that_is_refused_does_not_keep_the_others_from_their_check() {
     let refusal = OllamaError::Refused { status: 400, message: "bad input".to_owned() };
-    // The call for both, then that for the first alone.
+    // The call for both, then that for the first alone, which is tried again later.
     let worker = Worker::new(2, refusal, &["krautwave", "sludgewave"]).await;
-    worker.drain().await;
-    assert_eq!(worker.waiting().await.len(), 1);
+    worker.settle().await;
+    assert_eq!(worker.waiting().await, [ABSURD; 2]);
+    assert_eq!(worker.embedder.calls.load(Ordering::Relaxed), 4);
+    let attempts: Vec<u32> = worker.embed_jobs().await.iter().map(|job| job.attempts).collect();
+    // Newest first: those of the new versions, then the second and the first row.
+    assert_eq!(attempts[attempts.len() - 2..], [1, 2]);
 }

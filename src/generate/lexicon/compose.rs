@@ -4,9 +4,9 @@ use super::{
     Sure,
     entry::Entry,
     parts::{Modifier, Parts},
-    words::{gender, with_de},
+    words::{Affix, gender},
 };
-use crate::domain::{Lang, Section, TagType, Term, key};
+use crate::domain::{Lang, Section, TagType, Term, key, stem_groups};
 
 /// Most related tags.
 const RELATED: usize = 8;
@@ -53,7 +53,7 @@ fn names(parts: &Parts<'_>, head: &Entry, terms: &mut Vec<Term>) {
             }
             if let Some(french_head) = french_head {
                 for pattern in affix.french_terms {
-                    search(Lang::Fr, pattern.replace("{de}", &with_de(french_head)));
+                    Affix::french_term(pattern, french_head).into_iter().for_each(|text| search(Lang::Fr, text));
                 }
                 if let Some(prefix) = affix.french.filter(|_| !french_head.contains(' ')) {
                     let name = format!("{prefix}{french_head}");
@@ -65,8 +65,10 @@ fn names(parts: &Parts<'_>, head: &Entry, terms: &mut Vec<Term>) {
     }
     let Some(beside) = parts.english_modifiers() else { return };
     let english = |head: &str| if beside.is_empty() { head.to_owned() } else { format!("{beside} {head}") };
-    let others = head.aliases.iter().filter(|alias| !alias.to_lowercase().ends_with(" music")).take(OTHER_NAMES);
-    for other in others {
+    // Aliases that are more than another form of the name ("rapping").
+    let stems = stem_groups(english_head);
+    let other = |alias: &&String| stem_groups(alias).iter().all(|group| !stems.contains(group));
+    for other in head.aliases.iter().filter(other).take(OTHER_NAMES) {
         search(Lang::En, english(other));
     }
     if parts.modifiers.is_empty() {
@@ -75,7 +77,9 @@ fn names(parts: &Parts<'_>, head: &Entry, terms: &mut Vec<Term>) {
     if let [modifier] = &parts.modifiers[..] {
         in_other_words(modifier, english_head, french_head, &mut search);
     }
-    terms.push(Sure::Composed.term(Section::Translations, Some(Lang::En), &english(english_head)));
+    if let Some(name) = parts.english_name() {
+        terms.push(Sure::Composed.term(Section::Translations, Some(Lang::En), &name));
+    }
     if let Some(french) = french_head.and_then(|head| parts.french(head)) {
         terms.push(Sure::Composed.term(Section::Translations, Some(Lang::Fr), &french));
     }
@@ -95,7 +99,9 @@ fn in_other_words(
         }
     } else if let Some((english, _)) = modifier.decade() {
         search(Lang::En, format!("{english_head} from the {english}"));
-    } else if let Some(mood) = modifier.entry.filter(|entry| entry.tag_type == TagType::Mood) {
+    } else if let (Some(mood), Some(_)) =
+        (modifier.entry.filter(|entry| entry.tag_type == TagType::Mood), modifier.word)
+    {
         for other in mood.aliases.iter().filter(|alias| !alias.contains(' ')).take(OTHER_NAMES) {
             search(Lang::En, format!("{other} {english_head}"));
         }
@@ -151,6 +157,17 @@ fn contexts(parts: &Parts<'_>, terms: &mut Vec<Term>) {
 }
 
 impl Parts<'_> {
+    /// The whole name in English, where the name itself is not: `marseille rap`. `None` too where a word is known as the name
+    /// of a mood or genre alone, which need not be an adjective (`children opera`).
+    pub(super) fn english_name(&self) -> Option<String> {
+        let foreign = self.head_first || self.modifiers.iter().any(|modifier| modifier.is_renamed);
+        let named = |modifier: &Modifier<'_>| modifier.word.is_some() || modifier.decade().is_some();
+        let known = self.unknown == 0 && self.affix.is_none() && self.modifiers.iter().all(named);
+        let head = self.head.filter(|_| known && foreign)?.name.as_str();
+        let beside = self.english_modifiers()?;
+        Some(if beside.is_empty() { head.to_owned() } else { format!("{beside} {head}") })
+    }
+
     /// The words beside the genre in the order of English; `None` where one has no English.
     fn english_modifiers(&self) -> Option<String> {
         let mut words: Vec<&str> = self.modifiers.iter().map(Modifier::english).collect::<Option<_>>()?;
@@ -192,18 +209,28 @@ mod tests {
     #[test]
     fn a_name_is_translated_in_the_word_order_of_each_language() {
         for (name, english, french) in [
-            ("dark minimal techno", "dark minimal techno", Some("techno minimale sombre")),
             ("techno minimale sombre", "dark minimal techno", Some("techno minimale sombre")),
             ("rap marseillais", "marseille rap", Some("rap marseillais")),
-            ("turkish salsa", "turkish salsa", Some("salsa turque")),
             ("r&b italiano", "italian r&b", Some("R&B italien")),
-            ("70s cumbia", "70s cumbia", Some("cumbia des années 70")),
-            ("japanese folk", "japanese folk", None),
-            ("boozy techno", "drinking techno", None),
+            ("cumbia années 70", "70s cumbia", Some("cumbia des années 70")),
+            ("deutscher techno", "german techno", Some("techno allemande")),
         ] {
             let terms = composed(TagType::Genre, name);
             let of = |lang| texts(&terms, Section::Translations, Some(lang));
             assert_eq!(of(Lang::En), [english], "{name}");
+            assert_eq!(of(Lang::Fr), french.into_iter().collect::<Vec<_>>(), "{name}");
+        }
+        for (name, french) in [
+            ("dark minimal techno", Some("techno minimale sombre")),
+            ("turkish salsa", Some("salsa turque")),
+            ("japanese folk", Some("folk du Japon")),
+            ("brutal folk", None),
+            ("boozy techno", None),
+            ("Opéra pour enfants", None),
+        ] {
+            let terms = composed(TagType::Genre, name);
+            let of = |lang| texts(&terms, Section::Translations, Some(lang));
+            assert_eq!(of(Lang::En), [""; 0], "{name} is English, or nobody knows its English");
             assert_eq!(of(Lang::Fr), french.into_iter().collect::<Vec<_>>(), "{name}");
         }
         let terms = composed(TagType::Mood, "dark and dreamy");
@@ -226,7 +253,7 @@ mod tests {
         assert_eq!(texts(&terms, Section::RelatedTags, None)[0], "tango");
         let terms = composed(TagType::Genre, "tango revival");
         assert_eq!(texts(&terms, Section::UsageContext, Some(Lang::En)).len(), HEAD_CONTEXTS);
-        assert_eq!(texts(&terms, Section::SearchTerms, Some(Lang::Fr)), ["renouveau de tango"]);
+        assert_eq!(texts(&terms, Section::SearchTerms, Some(Lang::Fr)), ["renouveau du tango"]);
     }
 
     #[test]

@@ -17,7 +17,10 @@ use async_trait::async_trait;
 
 use super::{GenerateError, Generation, GenerationRequest, Generator};
 use crate::{
-    domain::{Confidence, Lang, MAX_TERM_CHARS, Section, Source, TagName, TagType, Term, TermStatus, key},
+    domain::{
+        Confidence, Lang, MAX_TERM_CHARS, Section, Source, TagName, TagType, Term, TermStatus, is_noise_word, key,
+        words,
+    },
     embed::Embedder,
 };
 
@@ -110,7 +113,13 @@ impl LexiconGenerator {
     async fn composed(&self, request: &GenerationRequest) -> (Vec<Term>, f64) {
         let tag = &request.tag;
         let name = tag.tag_name.as_str();
-        let parts = Parts::of(Lexicon::get(), name);
+        let lexicon = Lexicon::get();
+        let parts = Parts::of(lexicon, name);
+        // What is said in another order or language may be an entry: "jazz de La Nouvelle-Orléans".
+        let entry = parts.english_name().and_then(|name| lexicon.by_name(TagType::Genre, &key(&name)));
+        if let Some(entry) = entry.filter(|entry| entry.tag_type == tag.tag_type) {
+            return (alias_terms(entry), ALIAS_CONFIDENCE);
+        }
         let confidence = match (parts.is_known(), parts.unknown) {
             (false, _) => VARIANT_CONFIDENCE,
             (true, 0) => COMPOSED_CONFIDENCE,
@@ -125,7 +134,12 @@ impl LexiconGenerator {
         terms.extend(variants.into_iter().filter(offered));
         if let Some(neighbours) = &self.neighbours {
             match neighbours.terms(tag).await {
-                Ok(near) => terms.extend(near),
+                // Where the genre says when it is played, its neighbours need not.
+                Ok(near) => {
+                    let wanted =
+                        |term: &Term| term.section != Section::UsageContext || confidence < COMPOSED_CONFIDENCE;
+                    terms.extend(near.into_iter().filter(wanted));
+                }
                 // They add to what is there; nobody waits for them.
                 Err(error) => tracing::warn!(%error, tag.name = name, "the nearest entries could not be found"),
             }
@@ -142,8 +156,7 @@ impl Generator for LexiconGenerator {
         let (terms, confidence) = if let Some(entry) = lexicon.by_name(tag_type, &own_key) {
             (entry_terms(entry), ENTRY_CONFIDENCE)
         } else if let Some(entry) = lexicon.by_alias(tag_type, &own_key) {
-            let name = term(Section::SearchTerms, None, entry.name.as_str(), NAME_TERM_CONFIDENCE);
-            (std::iter::once(name).chain(entry_terms(entry)).collect(), ALIAS_CONFIDENCE)
+            (alias_terms(entry), ALIAS_CONFIDENCE)
         } else {
             self.composed(request).await
         };
@@ -162,6 +175,12 @@ impl Generator for LexiconGenerator {
     fn batch_size(&self) -> usize {
         BATCH
     }
+}
+
+/// The terms of an entry for a tag that is called otherwise.
+fn alias_terms(entry: &Entry) -> Vec<Term> {
+    let name = term(Section::SearchTerms, None, entry.name.as_str(), NAME_TERM_CONFIDENCE);
+    std::iter::once(name).chain(entry_terms(entry)).collect()
 }
 
 /// The terms of an entry for a tag of its own name.
@@ -223,10 +242,16 @@ fn entry_terms(entry: &Entry) -> Vec<Term> {
 fn variants(name: &str) -> Vec<Term> {
     let variant = |section, lang, text: &str| Sure::Variant.term(section, lang, text);
     // Other spellings have the name's own key and are met anyway; these two are for those who read the row.
-    let mut terms = vec![
-        variant(Section::SearchTerms, Some(Lang::En), &format!("{name} music")),
-        variant(Section::SearchTerms, Some(Lang::Fr), &format!("musique {name}")),
-    ];
+    let telling: Vec<String> = words(name).into_iter().filter(|word| !is_noise_word(word)).collect();
+    let mut terms = if telling.len() == words(name).len() || telling.is_empty() {
+        vec![
+            variant(Section::SearchTerms, Some(Lang::En), &format!("{name} music")),
+            variant(Section::SearchTerms, Some(Lang::Fr), &format!("musique {name}")),
+        ]
+    } else {
+        // It says already that it is music.
+        vec![variant(Section::SearchTerms, None, &telling.join(" "))]
+    };
     terms.push(variant(Section::Translations, Some(Lang::En), name));
     terms.push(variant(Section::Translations, Some(Lang::Fr), name));
     // A name of full length leaves no room for another word.
@@ -272,6 +297,84 @@ mod tests {
         let generation = generate(TagType::Genre, "zzxqy core", &[]);
         assert!(has(&generation, Section::SearchTerms, "musique zzxqy core"));
         assert!(generation.confidence.value() <= 0.2);
+    }
+
+    #[test]
+    fn a_tag_outside_the_lexicon_is_composed_of_its_parts() {
+        let generation = generate(TagType::Genre, "dark minimal techno", &[]);
+        assert!(has(&generation, Section::Translations, "techno minimale sombre"));
+        assert!(
+            has(&generation, Section::RelatedTags, "minimal techno") && has(&generation, Section::RelatedTags, "dark")
+        );
+        assert!(has(&generation, Section::SearchTerms, "dark mnml"), "{generation:?}");
+        assert_eq!(generation.confidence.value(), COMPOSED_CONFIDENCE);
+        assert!(generation.terms.iter().all(|term| term.confidence.value() < LOOSE_TERM_CONFIDENCE));
+        assert!(is_composed(Source::Lexicon, generation.confidence));
+        assert_eq!(generate(TagType::Genre, "oulu rock", &[]).confidence.value(), PARTLY_CONFIDENCE);
+    }
+
+    #[test]
+    fn a_name_whose_english_is_an_entry_gets_the_entry() {
+        let generation = generate(TagType::Genre, "cumbia du Pérou", &[]);
+        assert!(has(&generation, Section::SearchTerms, "peruvian cumbia"), "{generation:?}");
+        assert_eq!(generation.confidence.value(), ALIAS_CONFIDENCE);
+    }
+
+    #[test]
+    fn nonsense_gets_nothing_invented() {
+        for name in ["asdfgh", "(164)(47)", "Musique catholique"] {
+            let generation = generate(TagType::Genre, name, &[]);
+            assert!(
+                generation.terms.iter().all(|term| term.confidence.value() <= VARIANT_CONFIDENCE),
+                "{generation:?}"
+            );
+            assert!(!generation.terms.iter().any(|term| term.section == Section::RelatedTags), "{generation:?}");
+        }
+        assert!(has(&generate(TagType::Genre, "Musique catholique", &[]), Section::SearchTerms, "catholique"));
+    }
+
+    /// Close to one entry alone, whatever it is asked.
+    struct Close(&'static str);
+
+    #[async_trait]
+    impl Embedder for Close {
+        async fn space(&self) -> Result<String, crate::embed::EmbedError> {
+            Ok("builtin:minilm".to_owned())
+        }
+        async fn embed_documents(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, crate::embed::EmbedError> {
+            let cosine = |text: &String| if text.starts_with(self.0) { 0.6f32 } else { 0.5 };
+            Ok(texts.iter().map(|text| vec![cosine(text), (1.0 - cosine(text).powi(2)).sqrt()]).collect())
+        }
+        async fn embed_query(&self, _: &str) -> Result<Vec<f32>, crate::embed::EmbedError> {
+            Ok(vec![1.0, 0.0])
+        }
+        fn query_text(&self, query: &str) -> String {
+            query.to_owned()
+        }
+        fn family(&self) -> &'static str {
+            "builtin:"
+        }
+        fn describe(&self) -> String {
+            "close".to_owned()
+        }
+    }
+
+    #[tokio::test]
+    async fn entries_that_are_near_by_meaning_lend_their_names_at_the_lowest_confidence() {
+        let generator = LexiconGenerator::with_neighbours(Arc::new(Close("salsa. ")));
+        let request = |name| GenerationRequest {
+            tag: TagRef { tag_type: TagType::Genre, tag_name: TagName::parse(name).unwrap() },
+            related_tags: Vec::new(),
+            rejected_keys: Vec::new(),
+        };
+        let near = generator.generate(&request("gbvfi")).await.unwrap();
+        let related = near.terms.iter().find(|term| term.section == Section::RelatedTags).unwrap();
+        assert_eq!((related.term.as_str(), related.confidence), ("salsa", Confidence::clamped(0.15)));
+        assert!(near.terms.iter().any(|term| term.section == Section::UsageContext), "{near:?}");
+        assert_eq!(near.confidence.value(), VARIANT_CONFIDENCE);
+        let far = LexiconGenerator::with_neighbours(Arc::new(Close("no entry begins so")));
+        let far = far.generate(&request("gbvfi")).await.unwrap();
+        assert!(!far.terms.iter().any(|term| term.section == Section::RelatedTags), "{far:?}");
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub(super) struct Modifier<'a> {
     pub(super) word: Option<&'static Word>,
     /// What the lexicon knows of it: a mood, a decade, or another genre.
     pub(super) entry: Option<&'a Entry>,
+    /// Whether the name says it otherwise than English usually does.
+    pub(super) is_renamed: bool,
 }
 
 impl Modifier<'_> {
@@ -98,14 +100,19 @@ impl<'a> Parts<'a> {
         if explained.unknown == 0 && explained.affix.is_none() {
             return explained;
         }
-        // In English alone: where a French name has words that nobody knows, its first word may be anything.
-        let likely = |reading: &Self| !reading.head_first && reading.unknown <= MAX_UNKNOWN;
+        // Where words are unknown, the first word may be anything ("rock lobster"), unless the last is an adjective of a
+        // language that puts the genre first ("rock sergipano").
+        let romance = tokens.len() > 1 && tokens.last().is_some_and(|last| has_romance_ending(last));
+        let likely = |reading: &Self| match reading.head_first {
+            true => romance && reading.unknown == 1,
+            false => reading.unknown <= MAX_UNKNOWN,
+        };
         readings.into_iter().find(likely).unwrap_or_default()
     }
 
-    /// Whether anything is known.
-    pub(super) const fn is_known(&self) -> bool {
-        self.head.is_some() || !self.modifiers.is_empty()
+    /// Whether anything is known that lends it something.
+    pub(super) fn is_known(&self) -> bool {
+        self.head.is_some() || self.modifiers.iter().any(|modifier| modifier.entry.is_some())
     }
 }
 
@@ -177,12 +184,21 @@ impl<'a> Reader<'a, '_> {
         let entry = mood.or_else(|| self.lexicon.find(TagType::Genre, &known_as));
         // A prefix of its own ("electro", "neo") may be a genre too, and is that first where it stands alone.
         if word.is_some() || entry.is_some() {
-            return Some(Modifier { word, entry });
+            return Some(Modifier { word, entry, is_renamed: key != known_as });
         }
         let decade = if single { decade(&key) } else { None };
         let entry = self.lexicon.find(TagType::Mood, &decade?)?;
-        Some(Modifier { word: None, entry: Some(entry) })
+        Some(Modifier { word: None, entry: Some(entry), is_renamed: true })
     }
+}
+
+/// Whether a word ends as adjectives of French, Spanish, Portuguese or Italian do that say where somebody is from.
+fn has_romance_ending(word: &str) -> bool {
+    const ENDINGS: [&str; 18] = [
+        "ano", "ana", "ense", "eno", "ena", "ico", "ica", "ino", "ina", "ais", "aise", "ois", "oise", "ien", "ienne",
+        "eiro", "eira", "ique",
+    ];
+    ENDINGS.iter().any(|ending| word.strip_suffix(ending).is_some_and(|stem| stem.chars().count() >= MIN_PART))
 }
 
 /// Numbers of genres in old files (`(96)Big Band`) and years say nothing that is known.
@@ -279,6 +295,7 @@ mod tests {
     #[test]
     fn a_word_that_nobody_knows_leaves_the_genre_at_the_end_and_nothing_else() {
         assert_eq!(read("oulu rock"), "rock:  +1");
+        assert_eq!(read("rock sergipano"), "rock<  +1");
         for name in ["asdfgh", "rock lobster", "24", "(164)(47)", "one two three four rock", "!!!", "lighthouse"] {
             assert!(!Parts::of(Lexicon::get(), name).is_known(), "{name}: {}", read(name));
         }

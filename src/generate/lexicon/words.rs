@@ -20,13 +20,16 @@ pub(super) struct Word {
 }
 
 impl Word {
-    /// What stands behind a French name of this gender; `None` where the gender is needed and not known.
+    /// What stands behind a French name of this gender; where the gender is needed and not known, where it lies (`folk du
+    /// Japon`), and nothing for a quality.
     pub(super) fn french(&self, gender: Option<Gender>) -> Option<&'static str> {
-        let Some([masculine, feminine]) = self.french else { return self.place.map(|(_, french)| french) };
+        let phrase = self.place.map(|(_, french)| french);
+        let Some([masculine, feminine]) = self.french else { return phrase };
         match gender {
             Some(Gender::Feminine) => Some(feminine),
             Some(Gender::Masculine) => Some(masculine),
-            None => (masculine == feminine).then_some(masculine),
+            None if masculine == feminine => Some(masculine),
+            None => phrase,
         }
     }
 }
@@ -68,7 +71,7 @@ fn read(line: &'static str) -> Option<(Word, Vec<&'static str>, Vec<&'static str
     let mut forms: Vec<&str> = french.into_iter().flatten().collect();
     if !phrase.is_empty() {
         // `du Japon` is met as `Japon`: what leads up to it is passed over.
-        let articles = ["de ", "du ", "des ", "d'"];
+        let articles = ["de La ", "de ", "du ", "des ", "d'"];
         forms.push(articles.iter().find_map(|article| phrase.strip_prefix(article)).unwrap_or(phrase));
     }
     let place = (!place.is_empty()).then_some((place, phrase));
@@ -84,7 +87,7 @@ pub(super) enum Gender {
 
 /// First words of French names of genres, or last ones where English made the name (`le death metal`, `la deep house`).
 /// Those that are used in both genders (`folk`, `samba`) are left out.
-const MASCULINE: [&str; 42] = [
+const MASCULINE: [&str; 47] = [
     "rock",
     "rap",
     "jazz",
@@ -127,6 +130,11 @@ const MASCULINE: [&str; 42] = [
     "breakbeat",
     "grindcore",
     "rocknroll",
+    "metalcore",
+    "deathcore",
+    "breakcore",
+    "hardstyle",
+    "screamo",
 ];
 const FEMININE: [&str; 34] = [
     "musique",
@@ -165,7 +173,28 @@ const FEMININE: [&str; 34] = [
     "hyperpop",
 ];
 
-/// The gender of a French name, where it is known.
+/// Nouns of French itself: what follows them describes them.
+const FRENCH_NOUNS: [&str; 16] = [
+    "musique",
+    "chanson",
+    "chant",
+    "chants",
+    "danse",
+    "valse",
+    "poesie",
+    "guitare",
+    "orchestre",
+    "opera",
+    "variete",
+    "ballade",
+    "fanfare",
+    "polyphonie",
+    "folklore",
+    "theatre",
+];
+
+/// The gender of a French name, where it is known. Of two words that differ (`pop punk`, `soul jazz`) nobody knows which
+/// rules.
 pub(super) fn gender(name: &str) -> Option<Gender> {
     let words = words(name);
     let known = |word: &String| {
@@ -175,7 +204,15 @@ pub(super) fn gender(name: &str) -> Option<Gender> {
             FEMININE.contains(&word.as_str()).then_some(Gender::Feminine)
         }
     };
-    known(&key(name)).or_else(|| words.first().and_then(known)).or_else(|| words.last().and_then(known))
+    if words.first().is_some_and(|first| FRENCH_NOUNS.contains(&first.as_str())) {
+        return words.first().and_then(known);
+    }
+    if let Some(whole) = known(&key(name)) {
+        return Some(whole);
+    }
+    let mut genders = words.iter().filter_map(known);
+    let first = genders.next()?;
+    genders.all(|other| other == first).then_some(first)
 }
 
 /// What stands before or behind a genre and makes another of it.
@@ -187,7 +224,7 @@ pub(super) struct Affix {
     pub(super) french: Option<&'static str>,
     /// What someone types who does not know the name, around that of the genre.
     pub(super) english_terms: &'static [&'static str],
-    /// The same in French, around `{de}` and the name.
+    /// The same in French: `{de}` is `de` and the name, `{du}` has its article between them.
     pub(super) french_terms: &'static [&'static str],
     /// Entries that the word itself points at.
     pub(super) related: &'static [&'static str],
@@ -201,7 +238,7 @@ static PREFIXES: [Affix; 5] = [
         forms: &["post"],
         french: Some("post-"),
         english_terms: &["beyond {}"],
-        french_terms: &["au-delà {de}"],
+        french_terms: &["au-delà {du}"],
         related: &[],
         keeps_contexts: false,
     },
@@ -209,7 +246,7 @@ static PREFIXES: [Affix; 5] = [
         forms: &["neo"],
         french: Some("néo-"),
         english_terms: &["new generation of {}", "modern {}"],
-        french_terms: &["nouvelle génération {de}"],
+        french_terms: &["nouvelle génération {du}"],
         related: &[],
         keeps_contexts: true,
     },
@@ -217,7 +254,7 @@ static PREFIXES: [Affix; 5] = [
         forms: &["nu"],
         french: Some("nu "),
         english_terms: &["new generation of {}", "modern {}"],
-        french_terms: &["nouvelle génération {de}"],
+        french_terms: &["nouvelle génération {du}"],
         related: &[],
         keeps_contexts: true,
     },
@@ -225,7 +262,7 @@ static PREFIXES: [Affix; 5] = [
         forms: &["proto"],
         french: Some("proto-"),
         english_terms: &["forerunner of {}", "early {}"],
-        french_terms: &["précurseur {de}", "débuts {de}"],
+        french_terms: &["précurseur {du}", "débuts {du}"],
         related: &[],
         keeps_contexts: false,
     },
@@ -263,7 +300,7 @@ static SUFFIXES: [Affix; 12] = [
         forms: &["revival", "revivalist"],
         french: None,
         english_terms: &["{} comeback", "modern bands playing old {}"],
-        french_terms: &["renouveau {de}"],
+        french_terms: &["renouveau {du}"],
         related: &[],
         keeps_contexts: true,
     },
@@ -283,12 +320,32 @@ pub(super) fn suffix_of(word: &str) -> Option<&'static Affix> {
     SUFFIXES.iter().find(|affix| affix.forms.contains(&word))
 }
 
-/// `de` before a French name, elided before a vowel or a silent h.
-pub(super) fn with_de(name: &str) -> String {
+impl Affix {
+    /// A French term around this name; `None` where its article is not known.
+    pub(super) fn french_term(pattern: &str, name: &str) -> Option<String> {
+        let term = pattern.replace("{de}", &with_de(name));
+        if term.contains("{du}") { Some(term.replace("{du}", &with_article(name)?)) } else { Some(term) }
+    }
+}
+
+/// Whether a word before it elides. The h of genres' names is one of other languages (`house`, `hardcore`), and does not.
+fn elides(name: &str) -> bool {
     const VOWELS: [char; 14] = ['a', 'e', 'i', 'o', 'u', 'y', 'é', 'è', 'ê', 'à', 'â', 'î', 'ô', 'œ'];
-    // The h of genres' names is one of other languages (`house`, `hardcore`), and does not elide.
-    let vowel = name.chars().next().is_some_and(|first| first.to_lowercase().any(|c| VOWELS.contains(&c)));
-    if vowel { format!("d'{name}") } else { format!("de {name}") }
+    name.chars().next().is_some_and(|first| first.to_lowercase().any(|c| VOWELS.contains(&c)))
+}
+
+fn with_de(name: &str) -> String {
+    if elides(name) { format!("d'{name}") } else { format!("de {name}") }
+}
+
+fn with_article(name: &str) -> Option<String> {
+    if elides(name) {
+        return Some(format!("de l'{name}"));
+    }
+    match gender(name)? {
+        Gender::Masculine => Some(format!("du {name}")),
+        Gender::Feminine => Some(format!("de la {name}")),
+    }
 }
 
 #[cfg(test)]
@@ -316,7 +373,10 @@ mod tests {
         let french = |word: &str, name: &str| Words::get().find(&key(word)).unwrap().0.french(gender(name));
         assert_eq!(french("japanese", "techno minimale"), Some("japonaise"));
         assert_eq!(french("japanese", "death métal"), Some("japonais"));
-        assert_eq!(french("japanese", "folk"), None, "le folk, la folk: nobody knows");
+        assert_eq!(french("japanese", "folk"), Some("du Japon"), "le folk, la folk: nobody knows");
+        assert_eq!(french("brutal", "folk"), None);
+        assert_eq!(french("japanese", "soul jazz"), Some("du Japon"), "la soul, le jazz");
+        assert_eq!(french("japanese", "musique de jazz"), Some("japonaise"));
         assert_eq!(french("dark", "folk"), Some("sombre"));
         assert_eq!(french("detroit", "folk"), Some("de Détroit"));
     }
@@ -324,5 +384,7 @@ mod tests {
     #[test]
     fn de_elides_before_a_vowel() {
         assert_eq!(["électro", "opéra", "house", "rap"].map(with_de), ["d'électro", "d'opéra", "de house", "de rap"]);
+        let article = |name| with_article(name).unwrap_or_default();
+        assert_eq!(["électro", "salsa", "tango", "folk"].map(article), ["de l'électro", "de la salsa", "du tango", ""]);
     }
 }
