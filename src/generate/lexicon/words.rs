@@ -87,124 +87,37 @@ pub(super) enum Gender {
 
 /// First words of French names of genres, or last ones where English made the name (`le death metal`, `la deep house`).
 /// Those that are used in both genders (`folk`, `samba`) are left out.
-const MASCULINE: [&str; 47] = [
-    "rock",
-    "rap",
-    "jazz",
-    "hiphop",
-    "blues",
-    "reggae",
-    "metal",
-    "punk",
-    "funk",
-    "disco",
-    "gospel",
-    "rnb",
-    "dancehall",
-    "dub",
-    "dubstep",
-    "hardcore",
-    "garage",
-    "shoegaze",
-    "ska",
-    "swing",
-    "tango",
-    "flamenco",
-    "piano",
-    "orchestre",
-    "theatre",
-    "reggaeton",
-    "zouk",
-    "rai",
-    "grunge",
-    "emo",
-    "merengue",
-    "mambo",
-    "fado",
-    "chant",
-    "chants",
-    "opera",
-    "bluegrass",
-    "folklore",
-    "hop",
-    "breakbeat",
-    "grindcore",
-    "rocknroll",
-    "metalcore",
-    "deathcore",
-    "breakcore",
-    "hardstyle",
-    "screamo",
-];
-const FEMININE: [&str; 34] = [
-    "musique",
-    "pop",
-    "house",
-    "techno",
-    "trance",
-    "trap",
-    "drill",
-    "soul",
-    "country",
-    "salsa",
-    "cumbia",
-    "chanson",
-    "variete",
-    "electro",
-    "synthwave",
-    "vaporwave",
-    "wave",
-    "bossa",
-    "valse",
-    "danse",
-    "ballade",
-    "poesie",
-    "guitare",
-    "polka",
-    "rumba",
-    "kizomba",
-    "bachata",
-    "fanfare",
-    "polyphonie",
-    "synthpop",
-    "bass",
-    "jungle",
-    "vague",
-    "hyperpop",
-];
+const MASCULINE: &str = "\
+    rock rap jazz hiphop blues reggae metal punk funk disco gospel rnb dancehall dub dubstep hardcore garage \
+    shoegaze ska swing tango flamenco piano orchestre theatre reggaeton zouk rai grunge emo merengue mambo \
+    fado chant chants opera bluegrass folklore hop breakbeat grindcore rocknroll metalcore deathcore \
+    breakcore hardstyle screamo";
+const FEMININE: &str = "\
+    musique pop house techno trance trap drill soul country salsa cumbia chanson variete electro synthwave \
+    vaporwave wave bossa valse danse ballade poesie guitare polka rumba kizomba bachata fanfare polyphonie \
+    synthpop bass jungle vague hyperpop";
 
 /// Nouns of French itself: what follows them describes them.
-const FRENCH_NOUNS: [&str; 16] = [
-    "musique",
-    "chanson",
-    "chant",
-    "chants",
-    "danse",
-    "valse",
-    "poesie",
-    "guitare",
-    "orchestre",
-    "opera",
-    "variete",
-    "ballade",
-    "fanfare",
-    "polyphonie",
-    "folklore",
-    "theatre",
-];
+const FRENCH_NOUNS: &str = "\
+    musique chanson chant chants danse valse poesie guitare orchestre opera variete ballade fanfare \
+    polyphonie folklore theatre";
+
+fn is_one_of(list: &str, word: &str) -> bool {
+    list.split(' ').any(|known| known == word)
+}
 
 /// The gender of a French name, where it is known. Of two words that differ (`pop punk`, `soul jazz`) nobody knows which
 /// rules.
 pub(super) fn gender(name: &str) -> Option<Gender> {
     let words = words(name);
     let known = |word: &String| {
-        if MASCULINE.contains(&word.as_str()) {
+        if is_one_of(MASCULINE, word) {
             Some(Gender::Masculine)
         } else {
-            FEMININE.contains(&word.as_str()).then_some(Gender::Feminine)
+            is_one_of(FEMININE, word).then_some(Gender::Feminine)
         }
     };
-    if words.first().is_some_and(|first| FRENCH_NOUNS.contains(&first.as_str())) {
+    if words.first().is_some_and(|first| is_one_of(FRENCH_NOUNS, first)) {
         return words.first().and_then(known);
     }
     if let Some(whole) = known(&key(name)) {
