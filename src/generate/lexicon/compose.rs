@@ -53,7 +53,9 @@ fn names(parts: &Parts<'_>, head: &Entry, terms: &mut Vec<Term>) {
             }
             if let Some(french_head) = french_head {
                 for pattern in affix.french_terms {
-                    Affix::french_term(pattern, french_head).into_iter().for_each(|text| search(Lang::Fr, text));
+                    if let Some(text) = Affix::french_term(pattern, french_head) {
+                        search(Lang::Fr, text);
+                    }
                 }
                 if let Some(prefix) = affix.french.filter(|_| !french_head.contains(' ')) {
                     let name = format!("{prefix}{french_head}");
@@ -66,8 +68,8 @@ fn names(parts: &Parts<'_>, head: &Entry, terms: &mut Vec<Term>) {
     let Some(beside) = parts.english_modifiers() else { return };
     let english = |head: &str| if beside.is_empty() { head.to_owned() } else { format!("{beside} {head}") };
     // Aliases that are more than another form of the name ("rapping").
-    let stems = stem_groups(english_head);
-    let other = |alias: &&String| stem_groups(alias).iter().all(|group| !stems.contains(group));
+    let stems = stem_groups(english_head).concat();
+    let other = |alias: &&String| !stem_groups(alias).iter().flatten().any(|stem| stems.contains(stem));
     for other in head.aliases.iter().filter(other).take(OTHER_NAMES) {
         search(Lang::En, english(other));
     }
@@ -160,7 +162,9 @@ impl Parts<'_> {
     /// The whole name in English, where the name itself is not: `marseille rap`. `None` too where a word is known as the name
     /// of a mood or genre alone, which need not be an adjective (`children opera`).
     pub(super) fn english_name(&self) -> Option<String> {
-        let foreign = self.head_first || self.modifiers.iter().any(|modifier| modifier.is_renamed);
+        let renamed = self.modifiers.iter().any(|modifier| modifier.is_renamed);
+        // A genre with nothing beside it is spelt otherwise: `(96)Big Band`.
+        let foreign = self.head_first || self.modifiers.is_empty() || renamed;
         let named = |modifier: &Modifier<'_>| modifier.word.is_some() || modifier.decade().is_some();
         let known = self.unknown == 0 && self.affix.is_none() && self.modifiers.iter().all(named);
         let head = self.head.filter(|_| known && foreign)?.name.as_str();

@@ -6,7 +6,7 @@ use tokio::sync::OnceCell;
 
 use super::{Sure, entry::Entry, lookup::Lexicon, own_terms};
 use crate::{
-    domain::{Calibration, Section, TagRef, Term},
+    domain::{Calibration, Section, TagRef, Term, is_noise_word, words},
     embed::{EmbedError, Embedder, document_text},
 };
 
@@ -39,7 +39,11 @@ impl Neighbours {
         let lexicon = Lexicon::get();
         let vectors = self.vectors.get_or_try_init(|| self.embed(lexicon)).await?;
         let calibration = Calibration::shipped(&self.embedder.space().await?);
-        let query = self.embedder.embed_query(tag.tag_name.as_str()).await?;
+        // That it is music is common to all: "musique catholique" is no musique concrète.
+        let telling: Vec<String> =
+            words(tag.tag_name.as_str()).into_iter().filter(|word| !is_noise_word(word)).collect();
+        let name = if telling.is_empty() { tag.tag_name.as_str().to_owned() } else { telling.join(" ") };
+        let query = self.embedder.embed_query(&name).await?;
         let mut near: Vec<(f32, &Entry)> = lexicon
             .entries
             .iter()

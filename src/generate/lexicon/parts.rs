@@ -103,9 +103,8 @@ impl<'a> Parts<'a> {
         // Where words are unknown, the first word may be anything ("rock lobster"), unless the last is an adjective of a
         // language that puts the genre first ("rock sergipano").
         let romance = tokens.len() > 1 && tokens.last().is_some_and(|last| has_romance_ending(last));
-        let likely = |reading: &Self| match reading.head_first {
-            true => romance && reading.unknown == 1,
-            false => reading.unknown <= MAX_UNKNOWN,
+        let likely = |reading: &Self| {
+            if reading.head_first { romance && reading.unknown == 1 } else { reading.unknown <= MAX_UNKNOWN }
         };
         readings.into_iter().find(likely).unwrap_or_default()
     }
@@ -177,7 +176,7 @@ impl<'a> Reader<'a, '_> {
     fn modifier(&self, span: std::ops::Range<usize>) -> Option<Modifier<'a>> {
         let single = span.len() == 1;
         let key = self.key(span);
-        let word = Words::get().find(&key).map(|(word, _)| word);
+        let word = Words::get().find(&key);
         // A word of the table is known to the lexicon under its English name.
         let known_as = word.map_or_else(|| key.clone(), |word| crate::domain::key(word.english));
         let mood = self.lexicon.find(TagType::Mood, &known_as);

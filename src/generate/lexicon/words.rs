@@ -34,37 +34,41 @@ impl Word {
     }
 }
 
-/// The words by key, and which keys are French forms alone.
+/// The words by the keys of their forms.
 pub(super) struct Words {
-    by_key: HashMap<String, (&'static Word, bool)>,
+    by_key: HashMap<String, &'static Word>,
 }
 
 impl Words {
     pub(super) fn get() -> &'static Self {
         static LOADED: OnceLock<Words> = OnceLock::new();
-        static WORDS: OnceLock<Vec<(Word, Vec<&'static str>, Vec<&'static str>)>> = OnceLock::new();
+        static WORDS: OnceLock<Vec<Line>> = OnceLock::new();
         LOADED.get_or_init(|| {
             let mut by_key = HashMap::new();
-            for (word, english, french) in WORDS.get_or_init(|| TABLE.lines().filter_map(read).collect()) {
-                for form in english {
-                    by_key.entry(key(form)).or_insert((word, false));
-                }
-                for form in french {
-                    by_key.entry(key(form)).or_insert((word, true));
+            for Line { word, english, french } in WORDS.get_or_init(|| TABLE.lines().filter_map(read).collect()) {
+                for form in english.iter().chain(french) {
+                    by_key.entry(key(form)).or_insert(word);
                 }
             }
             Self { by_key }
         })
     }
 
-    /// The word of this key, and whether only French writes it so.
-    pub(super) fn find(&self, key: &str) -> Option<(&'static Word, bool)> {
+    /// The word of this key, in either language.
+    pub(super) fn find(&self, key: &str) -> Option<&'static Word> {
         self.by_key.get(key).copied()
     }
 }
 
-/// A line of the table with the forms by which its word is met in either language; `None` for a comment.
-fn read(line: &'static str) -> Option<(Word, Vec<&'static str>, Vec<&'static str>)> {
+/// A line of the table: its word, and the forms by which it is met in either language.
+struct Line {
+    word: Word,
+    english: Vec<&'static str>,
+    french: Vec<&'static str>,
+}
+
+/// Reads a line; `None` for a comment.
+fn read(line: &'static str) -> Option<Line> {
     let [_, english, place, french, phrase] = line.split('\t').collect::<Vec<_>>()[..] else { return None };
     let english: Vec<&str> = english.split(", ").collect();
     let french = (!french.is_empty()).then(|| french.split_once('/').map_or([french; 2], |(m, f)| [m, f]));
@@ -75,7 +79,7 @@ fn read(line: &'static str) -> Option<(Word, Vec<&'static str>, Vec<&'static str
         forms.push(articles.iter().find_map(|article| phrase.strip_prefix(article)).unwrap_or(phrase));
     }
     let place = (!place.is_empty()).then_some((place, phrase));
-    Some((Word { english: english.first()?, french, place }, english, forms))
+    Some(Line { word: Word { english: english.first()?, french, place }, english, french: forms })
 }
 
 /// The gender of a French noun.
@@ -270,7 +274,7 @@ mod tests {
         let mut seen: HashMap<String, &str> = HashMap::new();
         for line in TABLE.lines().filter(|line| !line.starts_with('#')) {
             let kind = line.split('\t').next().unwrap();
-            let (word, english, french) = read(line).unwrap_or_else(|| panic!("five fields: {line:?}"));
+            let Line { word, english, french } = read(line).unwrap_or_else(|| panic!("five fields: {line:?}"));
             assert_eq!(kind == "place", word.place.is_some(), "{line:?}");
             assert!(word.french.is_some() || word.place.is_some(), "{line:?}");
             for form in english.into_iter().chain(french) {
@@ -283,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_word_agrees_with_the_name_that_it_stands_behind() {
-        let french = |word: &str, name: &str| Words::get().find(&key(word)).unwrap().0.french(gender(name));
+        let french = |word: &str, name: &str| Words::get().find(&key(word)).unwrap().french(gender(name));
         assert_eq!(french("japanese", "techno minimale"), Some("japonaise"));
         assert_eq!(french("japanese", "death métal"), Some("japonais"));
         assert_eq!(french("japanese", "folk"), Some("du Japon"), "le folk, la folk: nobody knows");
