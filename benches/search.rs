@@ -86,7 +86,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Arc::new(LexiconGenerator::default()),
         Arc::clone(&embedder),
         Events::default(),
-        RunnerSettings { lease: Duration::from_secs(60), retry_base: Duration::from_secs(1), embed_batch: 32, meaning_gate: true },
+        RunnerSettings {
+            lease: Duration::from_secs(60),
+            retry_base: Duration::from_secs(1),
+            embed_batch: 32,
+            meaning_gate: true,
+        },
     );
     let started = Instant::now();
     runner.drain(CancellationToken::new()).await;
