@@ -63,10 +63,14 @@ async fn server_at_rest() -> Result<(), Box<dyn std::error::Error>> {
     store.create_tags(&tags, Priority::LOW).await?;
     let embedders = Embedders::only(Arc::new(BuiltinEmbedder::default()));
     let service = Arc::new(EmbedService::new(Arc::clone(&store), embedders));
-    let settings =
-        RunnerSettings { lease: Duration::from_secs(60), retry_base: Duration::from_secs(1), embed_batch: 32 };
+    let settings = RunnerSettings {
+        lease: Duration::from_secs(60),
+        retry_base: Duration::from_secs(1),
+        embed_batch: 32,
+        meaning_gate: true,
+    };
     let started = Instant::now();
-    Runner::new(Arc::clone(&store), Arc::new(LexiconGenerator), service, Events::default(), settings)
+    Runner::new(Arc::clone(&store), Arc::new(LexiconGenerator::default()), service, Events::default(), settings)
         .drain(CancellationToken::new())
         .await;
     println!(

@@ -83,10 +83,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let embedder = Arc::new(EmbedService::new(Arc::clone(&store), Embedders::only(Arc::new(HashEmbedder))));
     let runner = Runner::new(
         Arc::clone(&store),
-        Arc::new(LexiconGenerator),
+        Arc::new(LexiconGenerator::default()),
         Arc::clone(&embedder),
         Events::default(),
-        RunnerSettings { lease: Duration::from_secs(60), retry_base: Duration::from_secs(1), embed_batch: 32 },
+        RunnerSettings {
+            lease: Duration::from_secs(60),
+            retry_base: Duration::from_secs(1),
+            embed_batch: 32,
+            meaning_gate: true,
+        },
     );
     let started = Instant::now();
     runner.drain(CancellationToken::new()).await;

@@ -47,6 +47,8 @@ mod invariants;
 mod jobs;
 #[path = "store_contract/lint.rs"]
 mod lint;
+#[path = "store_contract/meaning.rs"]
+mod meaning;
 #[path = "store_contract/merge.rs"]
 mod merge;
 #[path = "store_contract/other_handles.rs"]

@@ -77,7 +77,7 @@ impl App {
     /// # Errors
     /// [`AppError`] when the prompt file cannot be used.
     pub async fn generator(&self) -> Result<ChosenGenerator, AppError> {
-        providers::generator(&self.settings, &self.ollama).await
+        providers::generator(&self.settings, &self.ollama, &self.embedder).await
     }
 
     /// A worker over this database.
@@ -86,6 +86,7 @@ impl App {
             lease: self.settings.jobs.lease,
             retry_base: self.settings.jobs.retry_base,
             embed_batch: self.settings.embed.batch,
+            meaning_gate: self.settings.generate.meaning_gate,
         };
         let (store, embedder) = (Arc::clone(&self.store), Arc::clone(&self.embedder));
         Runner::new(store, generator, embedder, self.events.clone(), settings)

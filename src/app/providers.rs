@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use super::AppError;
 use crate::{
     config::{ConfigError, EmbedProvider, GenerateProvider, Settings},
-    embed::{BuiltinEmbedder, Embedder, Embedders, OllamaEmbedder},
+    embed::{BuiltinEmbedder, EmbedService, Embedder, Embedders, OllamaEmbedder},
     generate::{Generator, LexiconGenerator, OllamaGenerator, PromptTemplate},
     ollama::{OllamaClient, OllamaTimeouts},
 };
@@ -38,7 +38,11 @@ pub fn ollama_client(settings: &Settings) -> Result<OllamaClient, AppError> {
 }
 
 /// The generator that the settings ask for; with `auto`, Ollama when it answers with the model present.
-pub(super) async fn generator(settings: &Settings, ollama: &OllamaClient) -> Result<ChosenGenerator, AppError> {
+pub(super) async fn generator(
+    settings: &Settings,
+    ollama: &OllamaClient,
+    embedder: &EmbedService,
+) -> Result<ChosenGenerator, AppError> {
     // Read whichever generator serves: a bad prompt file shows at the start, not at the next one with Ollama.
     let prompt = prompt(settings)?;
     let model = &settings.generate.model;
@@ -60,7 +64,7 @@ pub(super) async fn generator(settings: &Settings, ollama: &OllamaClient) -> Res
     let generator: Arc<dyn Generator> = if uses_ollama {
         Arc::new(OllamaGenerator::new(ollama.clone(), model.clone(), prompt, settings.generate.options.clone()))
     } else {
-        Arc::new(LexiconGenerator)
+        Arc::new(embedder.standby().map_or_else(LexiconGenerator::default, LexiconGenerator::with_neighbours))
     };
     tracing::info!(generator = %generator.describe(), reason, "synonyms are written by {}", generator.describe());
     Ok(ChosenGenerator { generator, uses_ollama, reason })

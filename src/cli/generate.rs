@@ -15,21 +15,26 @@ use super::{
 use crate::{
     app::{App, Shutdown},
     config::Settings,
-    domain::{GeneratePayload, JobState, NewJob, Priority, Synonyms, Tag, TagName, TagNameError, TagRef, TagType},
+    domain::{
+        GeneratePayload, JobState, NewJob, Priority, Source, Synonyms, Tag, TagName, TagNameError, TagRef, TagType,
+    },
     generate::{DropReason, GenerateError, GenerationRequest, GenerationTrace, MAX_RELATED_TAGS},
+    store::GenerationOf,
 };
 
-/// Write synonyms anew for one tag, for all, or for those without any.
+/// Write synonyms anew for one tag, for all, for those without any, or for those of one source.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   musonym generate \"hip hop\" --wait
   musonym generate --missing
   musonym generate --all --wait
+  musonym generate --source lexicon             once Ollama is there: what the
+                                                lexicon wrote, by the model
   musonym generate --preview \"drum and bass\"     stores nothing
 
 What a person has written is never overwritten: with --force, new terms wait
 beside it as proposals.")]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["tag", "all", "missing", "preview"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["tag", "all", "missing", "source", "preview"]))]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line are what they are")]
 pub(super) struct GenerateArgs {
     /// Name of the tag, in any spelling
@@ -41,11 +46,14 @@ pub(super) struct GenerateArgs {
     /// Every tag without synonyms
     #[arg(long)]
     missing: bool,
+    /// Every tag whose synonyms are of this source: ollama, lexicon, import (manual with --force alone)
+    #[arg(long)]
+    source: Option<Source>,
     /// Show what would be written for this tag, in the database or not, and how; store nothing
     #[arg(long, value_name = "TAG", value_parser = parse_name, conflicts_with_all = ["force", "wait"])]
     preview: Option<TagName>,
     /// The tag is a genre or a mood; needed where both have the name
-    #[arg(long = "type", value_name = "genre|mood", conflicts_with_all = ["all", "missing"])]
+    #[arg(long = "type", value_name = "genre|mood", conflicts_with_all = ["all", "missing", "source"])]
     tag_type: Option<TagType>,
     /// Also where a person has written or taken out the synonyms
     #[arg(long)]
@@ -62,6 +70,11 @@ fn parse_name(text: &str) -> Result<TagName, TagNameError> {
 }
 
 pub(super) async fn run(args: GenerateArgs, settings: Settings) -> Result<(), CliError> {
+    if args.source == Some(Source::Manual) && !args.force {
+        return Err(CliError::Usage(
+            "what a person wrote stays as it is: with --force, new terms wait beside it as proposals".to_owned(),
+        ));
+    }
     let shutdown = Shutdown::on_signals()?;
     let app = App::open(settings).await?;
     let done = if let Some(name) = &args.preview {
@@ -129,7 +142,12 @@ async fn one(app: &App, name: &TagName, args: &GenerateArgs, shutdown: &Shutdown
 
 async fn many(app: &App, args: &GenerateArgs, shutdown: &Shutdown) -> Result<(), CliError> {
     // Low, so that whoever asks for one tag meanwhile does not wait for a library.
-    let queued = app.store.enqueue_generation(args.missing, args.force, Priority::LOW).await?;
+    let of = match args.source {
+        Some(source) => GenerationOf::WrittenBy(source),
+        None if args.missing => GenerationOf::Missing,
+        None => GenerationOf::Everything,
+    };
+    let queued = app.store.enqueue_generation(of, args.force, Priority::LOW).await?;
     let failed = if args.wait { drain_queue(app, app.generator().await?, shutdown).await? } else { 0 };
     let mut output = Output::new();
     if args.output.json {

@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Real { min: f64, max: f64 },
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// `true` or `false`.
+    Truth,
 }
 
 /// A default. An empty text or list stands for "not set".
@@ -27,6 +29,7 @@ pub(super) enum Default {
     Text(&'static str),
     Whole(i64),
     Real(f64),
+    Truth(bool),
     EmptyList,
 }
 
@@ -115,6 +118,7 @@ pub(super) static KEYS: &[Key] = &[
     whole("generate.num_ctx", 2048, 512, 131_072),
     whole("generate.timeout_seconds", 300, 5, 7200),
     whole("generate.keep_alive_seconds", 900, -1, 7 * DAY),
+    key("generate.meaning_gate", Kind::Truth, Default::Truth(true)),
     choice("embed.provider", &["auto", "ollama", "builtin"]),
     text("embed.model", "nomic-embed-text"),
     whole("embed.query_deadline_ms", 1000, 10, 60_000),

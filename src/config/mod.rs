@@ -115,6 +115,8 @@ pub struct GenerateSettings {
     pub options: GenerateOptions,
     /// How long one answer may take, loading the model included.
     pub timeout: Duration,
+    /// Whether generated terms that mean something else than their tag are put aside for a person.
+    pub meaning_gate: bool,
 }
 
 /// Which embedder makes vectors.

@@ -225,6 +225,7 @@ fn generate(values: &Values) -> Result<GenerateSettings, ConfigError> {
         prompt_file: values.optional_text("generate.prompt_file")?.map(PathBuf::from),
         options,
         timeout: values.whole("generate.timeout_seconds").map(Duration::from_secs)?,
+        meaning_gate: values.truth("generate.meaning_gate")?,
     })
 }
 

@@ -67,6 +67,10 @@ fn wrong_types_and_ranges_name_the_bounds() {
     assert!(text.contains("MUSONYM_JOBS__MAX_ATTEMPTS") && text.contains("from 1 to 100"), "{text}");
     let text = problem("[generate]\nprovider = \"llama\"\n", &[]);
     assert!(text.contains("auto, ollama, lexicon"), "{text}");
+    let text = problem("[generate]\nmeaning_gate = \"yes\"\n", &[]);
+    assert!(text.contains("generate.meaning_gate") && text.contains("is true or false, not \"yes\""), "{text}");
+    let settings = load_with("", &[("MUSONYM_GENERATE__MEANING_GATE", "false")], &Flags::default()).unwrap();
+    assert!(!settings.generate.meaning_gate);
     let text = problem("server = 3\n", &[]);
     assert!(text.contains("is a section"), "{text}");
     let text = problem("[generate]\nnum_predict = 4096\n", &[]);

@@ -15,6 +15,7 @@ pub(super) fn default(key: &Key) -> ValueKind {
         Default::Text(text) => ValueKind::String(text.to_owned()),
         Default::Whole(number) => ValueKind::I64(number),
         Default::Real(number) => ValueKind::Float(number),
+        Default::Truth(value) => ValueKind::Boolean(value),
         Default::EmptyList => ValueKind::Array(Vec::new()),
     }
 }
@@ -56,6 +57,12 @@ pub(super) fn checked(key: &Key, value: ValueKind, from_text: bool) -> Result<Va
                 .map(ValueKind::Float)
                 .ok_or_else(|| format!("needs a number from {min} to {max}, not {}", described(&value)))
         }
+        Kind::Truth => match value {
+            ValueKind::Boolean(value) => Ok(ValueKind::Boolean(value)),
+            ValueKind::String(text) if from_text && text.trim() == "true" => Ok(ValueKind::Boolean(true)),
+            ValueKind::String(text) if from_text && text.trim() == "false" => Ok(ValueKind::Boolean(false)),
+            other => Err(format!("is true or false, not {}", described(&other))),
+        },
         Kind::Choice(words) => match value {
             ValueKind::String(text) if words.contains(&text.as_str()) => Ok(ValueKind::String(text)),
             other => Err(format!("is one of {}, not {}", words.join(", "), described(&other))),
@@ -138,6 +145,10 @@ impl Values {
 
     pub(super) fn real(&self, path: &str) -> Result<f64, ConfigError> {
         self.typed(path, Value::into_float)
+    }
+
+    pub(super) fn truth(&self, path: &str) -> Result<bool, ConfigError> {
+        self.typed(path, Value::into_bool)
     }
 
     pub(super) fn secrets(&self, path: &str) -> Result<Vec<SecretString>, ConfigError> {

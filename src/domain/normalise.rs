@@ -69,6 +69,11 @@ pub fn differs_by_noise(key: &str, loose_key: &str) -> bool {
     key.match_indices(loose_key).any(|(at, found)| is_noise(&key[..at]) && is_noise(&key[at + found.len()..]))
 }
 
+/// Whether a word, as [`words`] writes it, says only "this is music".
+pub fn is_noise_word(word: &str) -> bool {
+    NOISE_WORDS.contains(&word)
+}
+
 /// The words of a text after folding, connectors as `n`: what [`key`] joins and what stemming starts from.
 pub fn words(text: &str) -> Vec<String> {
     let folded = fold(text);

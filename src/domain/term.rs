@@ -97,6 +97,13 @@ word_enum! {
     }
 }
 
+impl Source {
+    /// Whether a machine wrote it.
+    pub const fn is_generator(self) -> bool {
+        matches!(self, Self::Ollama | Self::Lexicon)
+    }
+}
+
 word_enum! {
     /// Whether a term counts.
     TermStatus, "status" {
@@ -160,6 +167,13 @@ impl Confidence {
         Self((value * 1000.0).round() / 1000.0)
     }
 
+    /// What is left of a row's when so many of its generated terms turn out doubtful: `confidence × (1 − doubtful / of)`.
+    #[must_use]
+    pub fn lessened(self, doubtful: usize, of: usize) -> Self {
+        let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        Self::clamped(self.0 * (1.0 - number(doubtful.min(of)) / number(of.max(1))))
+    }
+
     /// The number, 0..=1.
     pub const fn value(self) -> f64 {
         self.0
@@ -193,6 +207,11 @@ impl Term {
     /// The normalised form by which two spellings are one.
     pub fn key(&self) -> String {
         super::key(&self.term)
+    }
+
+    /// Whether a machine wrote it and a person has accepted it: no generator is as sure as that.
+    pub fn is_accepted(&self) -> bool {
+        self.status == TermStatus::Active && self.source.is_generator() && self.confidence == Confidence::CERTAIN
     }
 
     /// The list it stands in: its section, and for translations its language. A key stands once in a list.

@@ -7,7 +7,7 @@ mod text;
 
 use async_trait::async_trait;
 
-use crate::ollama::OllamaError;
+use crate::ollama::{OllamaError, RetryClass};
 
 pub use builtin::{BuiltinEmbedder, is_english_word};
 pub use ollama::{DEFAULT_MODEL, OllamaEmbedder};
@@ -35,6 +35,18 @@ pub trait Embedder: Send + Sync {
     /// # Errors
     /// [`EmbedError`].
     async fn embed_query(&self, query: &str) -> Result<Vec<f32>, EmbedError>;
+
+    /// The vectors of many queries, in order.
+    ///
+    /// # Errors
+    /// [`EmbedError`]; one bad text fails the batch.
+    async fn embed_queries(&self, queries: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let mut vectors = Vec::with_capacity(queries.len());
+        for query in queries {
+            vectors.push(self.embed_query(query).await?);
+        }
+        Ok(vectors)
+    }
 
     /// The text that is embedded for a query, prefix included.
     fn query_text(&self, query: &str) -> String;
@@ -84,6 +96,15 @@ impl EmbedError {
             Self::Ollama(error) => error.is_outage(),
             Self::NotConfigured | Self::SpaceChanged { .. } | Self::Store(_) => true,
             Self::Deadline(_) | Self::Builtin(_) => false,
+        }
+    }
+
+    /// Whether it is about what was to be embedded: of a batch, perhaps one text alone.
+    pub const fn is_refusal(&self) -> bool {
+        match self {
+            Self::Ollama(error) => matches!(error.class(), RetryClass::Never),
+            Self::Builtin(_) => true,
+            Self::NotConfigured | Self::SpaceChanged { .. } | Self::Store(_) | Self::Deadline(_) => false,
         }
     }
 

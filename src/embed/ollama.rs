@@ -109,6 +109,11 @@ impl Embedder for OllamaEmbedder {
         vectors.into_iter().next().ok_or_else(|| OllamaError::BadAnswer("no vector".to_owned()).into())
     }
 
+    async fn embed_queries(&self, queries: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let texts: Vec<String> = queries.iter().map(|query| self.query_text(query)).collect();
+        self.embed(&texts).await
+    }
+
     fn query_text(&self, query: &str) -> String {
         format!("{}{query}", prefixes(&self.model).query)
     }

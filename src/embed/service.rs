@@ -188,6 +188,15 @@ impl EmbedService {
         Ok((space, embedder.embed_documents(texts).await?))
     }
 
+    /// Vectors of many queries, in the returned space.
+    ///
+    /// # Errors
+    /// [`EmbedError`].
+    pub async fn embed_queries(&self, queries: &[String]) -> Result<(String, Vec<Vec<f32>>), EmbedError> {
+        let (embedder, space) = self.active().await?;
+        Ok((space, embedder.embed_queries(queries).await?))
+    }
+
     /// Gives some of the tags that lack one their vector in the standby's space. Returns how many; 0 when none lacks one,
     /// or the standby is the active embedder itself, whose vectors are made by jobs.
     ///
@@ -209,6 +218,11 @@ impl EmbedService {
         let vectors = inputs.iter().map(|input| (input.synonym_id, input.version)).zip(vectors);
         let vectors: Vec<_> = vectors.map(|((id, version), vector)| (id, version, vector)).collect();
         self.store.store_other_vectors(&space, &vectors).await.map_err(failed)
+    }
+
+    /// The standby, for whoever needs vectors of its own: it is loaded once.
+    pub fn standby(&self) -> Option<Arc<dyn Embedder>> {
+        self.embedders.standby.clone()
     }
 
     /// Whether tags have vectors in the standby's space beside those of the active one.

@@ -1,7 +1,7 @@
 //! Writing the synonyms of a tag: what a generator is asked, what it gives, and how it fails.
 //!
 //! [`OllamaGenerator`] asks a small model and puts its answer through the [`gates`]; [`LexiconGenerator`] looks tags up in
-//! the built-in lexicon.
+//! the built-in lexicon, and composes those that it does not have of their parts.
 
 pub mod gates;
 mod lexicon;
@@ -14,7 +14,9 @@ use crate::domain::{Confidence, Source, TagRef, Term};
 use crate::ollama::{OllamaError, RetryClass};
 
 pub use gates::{DropReason, Dropped, GateError, Gated};
-pub use lexicon::{LEXICON, LexiconGenerator, Problem as LexiconProblem, check as check_lexicon, lexicon_tags};
+pub use lexicon::{
+    LEXICON, LexiconGenerator, Problem as LexiconProblem, check as check_lexicon, is_composed, lexicon_tags,
+};
 pub(crate) use lexicon::{MAX_CONTEXT_SHARE, MIN_ENTRIES_FOR_SHARES};
 pub use ollama::{DEFAULT_MODEL, MAX_RELATED_TAGS, OllamaGenerator};
 pub use prompt::{AnswerSchema, DEFAULT_PROMPT, MAX_PROMPT_BYTES, PromptError, PromptTemplate, schema};

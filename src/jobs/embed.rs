@@ -1,5 +1,7 @@
 //! `embed` jobs: embeds the texts of many tags at once, stores their vectors.
 
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -9,11 +11,11 @@ use super::{
 use crate::{
     domain::{EmbedPayload, JobKind, JobState, LeasedJob},
     embed::{EmbedError, document_text},
-    store::{ClaimOrder, EmbedInput, EmbeddingDone, EmbeddingOutcome, Finish, StoreError},
+    store::{ClaimOrder, EmbedInput, EmbeddingDone, EmbeddingOutcome, Finish, MeaningCheck, StoreError},
 };
 
 /// A job with what it embeds.
-type Item<'a> = (&'a LeasedJob, EmbedInput);
+pub(super) type Item<'a> = (&'a LeasedJob, EmbedInput);
 
 impl Runner {
     /// Claims and runs a batch of `embed` jobs, if the embedder is there: it is asked first, so that thousands of jobs
@@ -90,7 +92,11 @@ impl Runner {
             let texts: Vec<String> =
                 batch.iter().map(|(_, input)| document_text(&input.tag_name, &input.terms)).collect();
             match self.embedder.embed_documents(&texts).await {
-                Ok((space, vectors)) => self.store_vectors(&space, batch, vectors).await,
+                Ok((space, vectors)) => {
+                    let (made, unchecked) = self.check_meanings(&space, &batch).await;
+                    outage = unchecked;
+                    self.store_vectors(&space, batch, vectors, made).await;
+                }
                 Err(error) if error.is_outage() => {
                     outage = Some(error.to_string());
                     self.release_all(&batch, &error.to_string()).await;
@@ -111,28 +117,28 @@ impl Runner {
         outage.is_some()
     }
 
-    async fn store_vectors(&self, space: &str, batch: Vec<Item<'_>>, vectors: Vec<Vec<f32>>) {
+    async fn store_vectors(
+        &self,
+        space: &str,
+        batch: Vec<Item<'_>>,
+        vectors: Vec<Vec<f32>>,
+        meanings: Vec<MeaningCheck>,
+    ) {
         let done: Vec<EmbeddingDone> = batch
             .iter()
-            .zip(vectors)
-            .map(|((leased, input), vector)| EmbeddingDone {
+            .zip(vectors.into_iter().zip(meanings))
+            .map(|((leased, input), (vector, meaning))| EmbeddingDone {
                 lease: leased.lease.clone(),
                 synonym_id: input.synonym_id,
                 version: input.version,
                 vector,
+                meaning,
             })
             .collect();
         match self.store.complete_embeddings(space, &done).await {
             Ok(outcomes) => {
-                for ((leased, input), outcome) in batch.iter().zip(outcomes) {
-                    if outcome == EmbeddingOutcome::LeaseLost {
-                        tracing::warn!(job.id = leased.job.id, "the job was taken over meanwhile; nothing was stored");
-                        continue;
-                    }
-                    if outcome == EmbeddingOutcome::Stored {
-                        self.events.publish(Event::SynonymsEmbedded { synonym_id: input.synonym_id });
-                    }
-                    self.announce(leased, JobState::Succeeded, None);
+                for (((leased, input), outcome), done) in batch.iter().zip(outcomes).zip(&done) {
+                    self.announce_embedded(leased, input, outcome, &done.meaning);
                 }
             }
             Err(error) => {
@@ -143,9 +149,50 @@ impl Runner {
         }
     }
 
+    fn announce_embedded(
+        &self,
+        leased: &LeasedJob,
+        input: &EmbedInput,
+        outcome: EmbeddingOutcome,
+        meaning: &MeaningCheck,
+    ) {
+        let synonym_id = input.synonym_id;
+        match outcome {
+            EmbeddingOutcome::LeaseLost => {
+                tracing::warn!(job.id = leased.job.id, "the job was taken over meanwhile; nothing was stored");
+                return;
+            }
+            EmbeddingOutcome::Stored => self.events.publish(Event::SynonymsEmbedded { synonym_id }),
+            EmbeddingOutcome::Unchecked => {
+                self.events.publish(Event::SynonymsEmbedded { synonym_id });
+                let reason = match meaning {
+                    MeaningCheck::Failed { reason, .. } => Some(reason.clone()),
+                    MeaningCheck::NotNeeded | MeaningCheck::Made { .. } => None,
+                };
+                self.announce(leased, JobState::Queued, reason);
+                return;
+            }
+            EmbeddingOutcome::Quarantined { version, terms } => {
+                let (tag_type, tag_name) = (input.tag_type, input.tag_name.clone());
+                tracing::info!(
+                    tag.name = tag_name,
+                    terms,
+                    "terms seem to mean something else; `musonym review` shows them"
+                );
+                metrics::counter!("musonym_terms_quarantined_total").increment(terms.try_into().unwrap_or(u64::MAX));
+                self.events.publish(Event::SynonymsUpdated { synonym_id, tag_type, tag_name, version });
+            }
+            EmbeddingOutcome::Outdated => {}
+        }
+        if let (MeaningCheck::Made { terms, .. }, false) = (meaning, outcome == EmbeddingOutcome::Outdated) {
+            metrics::counter!("musonym_terms_checked_total").increment((*terms).try_into().unwrap_or(u64::MAX));
+        }
+        self.announce(leased, JobState::Succeeded, None);
+    }
+
     async fn release_all(&self, batch: &[Item<'_>], reason: &str) {
         for (leased, _) in batch {
-            let finish = Finish::Release { reason: reason.to_owned(), delay: std::time::Duration::ZERO };
+            let finish = Finish::Release { reason: reason.to_owned(), delay: Duration::ZERO };
             self.finish(leased, finish).await;
         }
     }

@@ -4,6 +4,7 @@ mod embed;
 mod events;
 mod generate;
 mod lane;
+mod meaning;
 mod runner;
 
 pub use events::{Event, Events};

@@ -39,6 +39,8 @@ pub struct RunnerSettings {
     pub retry_base: Duration,
     /// Most texts of one embedding batch.
     pub embed_batch: usize,
+    /// Whether generated terms that mean something else than their tag are put aside.
+    pub meaning_gate: bool,
 }
 
 /// One worker.

@@ -175,6 +175,12 @@ pub(super) fn gloss(query: &str, lang: Option<Lang>, names: &HashMap<String, Str
     Gloss { text, lang, glossed }
 }
 
+/// Whether a text is French, or may be: words of it have an English in the glossary.
+pub fn may_be_french(text: &str) -> bool {
+    let gloss = gloss(text, None, &HashMap::new());
+    gloss.lang == Some(Lang::Fr) || !gloss.glossed.is_empty()
+}
+
 /// The English stems by which a French word of the query can be met, too: single words alone, for of two words one
 /// would do.
 pub(super) fn other_stems(gloss: &Gloss) -> HashMap<String, HashSet<String>> {
@@ -221,6 +227,12 @@ mod tests {
     fn a_word_of_either_language_keeps_itself() {
         let gloss = gloss("triste", None, &HashMap::new());
         assert_eq!((gloss.text.as_str(), gloss.lang), ("triste, sad", None));
+    }
+
+    #[test]
+    fn a_text_may_be_french_where_the_glossary_knows_a_word_of_it() {
+        assert!(["musique triste", "guitare planante", "triste", "pain"].into_iter().all(may_be_french));
+        assert!(!["boom bap", "plumbing invoice", "songs about pain"].into_iter().any(may_be_french));
     }
 
     #[test]

@@ -20,4 +20,5 @@ pub use answer::{
     BranchExplanation, Branches, Corrected, Degraded, Explanation, Fusion, Glossed, MAX_LIMIT, MAX_QUERY_CHARS, Match,
     MatchKind, SearchAnswer, SearchHit, SearchRequest, SearchRequestError,
 };
+pub use gloss::may_be_french;
 pub use searcher::{EncodedAnswer, SearchError, SearchSettings, Searcher};

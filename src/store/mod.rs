@@ -32,9 +32,9 @@ pub use lint::{ContentToLint, RowToLint, TagToLint};
 pub use review::{BulkVerdict, Decision, ReviewCounts, ReviewFilter, ReviewItem, ReviewOutcome, Verdict};
 pub use types::{
     CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, Generated,
-    GenerationDone, GenerationNeed, GenerationOutcome, JobCounts, JobFilter, Listing, MatchedTerm, Page, Recall,
-    Recalled, Retention, Revision, SynonymFilter, SynonymsDraft, TagFilter, TagOverview, TagUpdate, TagVector,
-    VectorHit, VectorIndexReport, WebhookEvent, WebhookOutcome,
+    GenerationDone, GenerationNeed, GenerationOf, GenerationOutcome, JobCounts, JobFilter, Listing, MatchedTerm,
+    MeaningCheck, Page, Recall, Recalled, Retention, Revision, SynonymFilter, SynonymsDraft, TagFilter, TagOverview,
+    TagUpdate, TagVector, VectorHit, VectorIndexReport, WebhookEvent, WebhookOutcome,
 };
 
 use crate::domain::{
@@ -209,8 +209,8 @@ pub trait JobStore: Send + Sync {
     /// Writes a job, or joins the queued one of the same `dedup_key` (raising its priority, and setting its `force` and `refresh` if asked).
     async fn enqueue(&self, job: &crate::domain::NewJob) -> Result<Enqueued>;
 
-    /// Enqueues the generation of every tag, or of those without synonyms. Returns how many jobs are new.
-    async fn enqueue_generation(&self, only_missing: bool, force: bool, priority: Priority) -> Result<u64>;
+    /// Enqueues the generation of these tags. Returns how many jobs are new.
+    async fn enqueue_generation(&self, of: GenerationOf, force: bool, priority: Priority) -> Result<u64>;
 
     /// Claims up to `limit` jobs of one kind for `lease`: queued ones whose moment has come and running ones whose
     /// lease has lapsed. Each claim spends an attempt; a lapsed job without attempts left becomes dead.
@@ -242,8 +242,8 @@ pub trait JobStore: Send + Sync {
     /// What is to be embedded for these rows; inactive and unknown ones are left out.
     async fn embed_inputs(&self, synonym_ids: &[i64]) -> Result<Vec<EmbedInput>>;
 
-    /// Stores vectors and the end of their `embed` jobs, in one transaction for all. A vector of an outdated version
-    /// or of a space that is not active is not stored.
+    /// Stores vectors, what the check of meanings said, and the end of their `embed` jobs, in one transaction for all. A
+    /// vector of an outdated version or of a space that is not active is not stored, and nothing of that row checked.
     async fn complete_embeddings(&self, space: &str, done: &[EmbeddingDone]) -> Result<Vec<EmbeddingOutcome>>;
 
     /// Up to `limit` active rows that have no vector in this space, with what is to be embedded for them.

@@ -97,7 +97,7 @@ pub struct Revision {
     /// The version that the change made; a proposal makes none and has that of the row.
     pub version: i64,
     /// What was done: `created`, `generated`, `replaced`, `deactivated`, `activated`, `imported`, `proposed`, `renamed`,
-    /// `restored`, `reviewed`, `merged`.
+    /// `restored`, `reviewed`, `merged`, `quarantined`.
     pub action: String,
     /// Who did it.
     pub source: Source,
@@ -120,6 +120,17 @@ pub struct Enqueued {
     pub job: Job,
     /// False when it was queued already.
     pub created: bool,
+}
+
+/// Which tags are to have their synonyms written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GenerationOf {
+    /// All, anew.
+    Everything,
+    /// Those without synonyms.
+    Missing,
+    /// Those whose synonyms are of this source, anew.
+    WrittenBy(Source),
 }
 
 /// Which of the waiting jobs comes first.
@@ -243,10 +254,18 @@ pub struct EmbedInput {
     pub synonym_id: i64,
     /// Its version, to be given back with the vector.
     pub version: i64,
+    /// Type of its tag.
+    pub tag_type: TagType,
     /// The tag's name.
     pub tag_name: String,
     /// Its active terms.
     pub terms: Vec<Term>,
+    /// Who wrote the row.
+    pub source: Source,
+    /// How far the row can be trusted.
+    pub confidence: Confidence,
+    /// Whether the meanings of this version's terms have been checked.
+    pub is_checked: bool,
 }
 
 /// A vector for one `embed` job.
@@ -260,6 +279,32 @@ pub struct EmbeddingDone {
     pub version: i64,
     /// L2-normalised.
     pub vector: Vec<f32>,
+    /// What the row's terms mean beside it.
+    pub meaning: MeaningCheck,
+}
+
+/// What came of comparing the meanings of a row's terms with the row's own.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MeaningCheck {
+    /// There was nothing to compare, or it is not wanted.
+    NotNeeded,
+    /// They were compared.
+    Made {
+        /// How many terms.
+        terms: usize,
+        /// Those that seem to be of another tag.
+        doubtful: Vec<Term>,
+    },
+    /// They could not be compared: the vector is stored, and the job waits for another attempt. When its attempts are
+    /// spent it ends well without the check.
+    Failed {
+        /// Why.
+        reason: String,
+        /// How long to wait.
+        delay: Duration,
+        /// Whether the embedder was out of service, which spends no attempt.
+        is_outage: bool,
+    },
 }
 
 /// What became of an [`EmbeddingDone`].
@@ -267,6 +312,15 @@ pub struct EmbeddingDone {
 pub enum EmbeddingOutcome {
     /// Stored.
     Stored,
+    /// Terms of the row were put aside as doubtful, which made a new version of it, with an `embed` job of its own.
+    Quarantined {
+        /// The version.
+        version: i64,
+        /// How many terms.
+        terms: usize,
+    },
+    /// Stored, but the job goes on waiting: the meanings of the row's terms could not be checked.
+    Unchecked,
     /// The row has changed since, or another space is active: the vector was dropped. A newer job embeds it.
     Outdated,
     /// Somebody else has the job: nothing was written.

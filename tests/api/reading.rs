@@ -21,6 +21,7 @@ async fn embed_only_row(server: &TestServer, row: &Value) {
         synonym_id: row["id"].as_i64().unwrap(),
         version: row["version"].as_i64().unwrap(),
         vector: vec![0.6, 0.8, 0.0],
+        meaning: musonym::store::MeaningCheck::NotNeeded,
     };
     let outcome = store.complete_embeddings("test:3", &[done]).await.unwrap();
     assert_eq!(outcome, [EmbeddingOutcome::Stored]);

@@ -103,10 +103,14 @@ impl Node {
     async fn import(&self, tags: &[(&str, &str)]) {
         let rows: Vec<ExportRow> = tags.iter().map(|(name, alias)| row(name, alias)).collect();
         self.store.import_rows(&rows, false).await.unwrap();
-        let settings =
-            RunnerSettings { lease: Duration::from_secs(60), retry_base: Duration::from_millis(1), embed_batch: 32 };
+        let settings = RunnerSettings {
+            lease: Duration::from_secs(60),
+            retry_base: Duration::from_millis(1),
+            embed_batch: 32,
+            meaning_gate: true,
+        };
         let (store, service) = (Arc::clone(&self.store), Arc::clone(&self.service));
-        let runner = Runner::new(store, Arc::new(LexiconGenerator), service, Events::default(), settings);
+        let runner = Runner::new(store, Arc::new(LexiconGenerator::default()), service, Events::default(), settings);
         runner.drain(CancellationToken::new()).await;
     }
 }

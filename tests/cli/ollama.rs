@@ -43,6 +43,36 @@ async fn a_preview_shows_prompt_answer_and_gates() {
 }
 
 #[tokio::test]
+async fn what_the_lexicon_wrote_is_written_by_the_model_once_it_is_there() {
+    let (home, ollama) = (Home::new(), FakeOllama::start().await);
+    let own = concat!(
+        r#"{"tag_type":"genre","name":"ska","synonyms":{"source":"manual","confidence":1.0,"is_active":true,"terms":["#,
+        r#"{"section":"search_terms","lang":"en","term":"mine","source":"manual","confidence":1.0,"status":"active"}]}}"#,
+    );
+    home.file("own.jsonl", own);
+    home.run(&["import", "own.jsonl"]).succeeded();
+    home.run(&["tags", "add", "turkish salsa", "dub", "--type", "genre"]).succeeded();
+    // Without Ollama: by the lexicon.
+    home.run(&["generate", "--missing", "--wait"]).succeeded();
+    let sources = || {
+        let rows = home.run(&["export"]).succeeded().json();
+        let source = |row: &serde_json::Value| {
+            Some((row["name"].as_str()?.to_owned(), row["synonyms"]["source"].as_str()?.to_owned()))
+        };
+        rows.iter().filter_map(source).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let all = |generated: &str| {
+        let all = [("dub", generated), ("ska", "manual"), ("turkish salsa", generated)];
+        all.map(|(name, source)| (name.to_owned(), source.to_owned()))
+    };
+    assert_eq!(sources(), all("lexicon").into());
+    let ran = run(&home, &ollama, &["generate", "--source", "lexicon", "--wait", "--json"]).await.succeeded();
+    assert_eq!(ran.json()[0], serde_json::json!({ "queued": 2, "failed": 0 }), "{ran:?}");
+    assert_eq!(sources(), all("ollama").into());
+    home.run(&["generate", "--source", "manual"]).refused(2, &["--force"]);
+}
+
+#[tokio::test]
 async fn the_demo_embeds_and_searches_by_meaning() {
     let (home, ollama) = (Home::new(), FakeOllama::start().await);
     let ran = run(&home, &ollama, &["demo", "--exit"]).await.succeeded();

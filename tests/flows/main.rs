@@ -8,6 +8,7 @@ mod support;
 mod crashes;
 mod lexicon;
 mod live;
+mod meaning;
 mod ollama;
 mod processes;
 mod real_input;

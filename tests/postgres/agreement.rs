@@ -30,11 +30,21 @@ async fn measured(store: Arc<dyn Store>, queries: &[LabelledQuery]) -> (Scores, 
     let service =
         Arc::new(EmbedService::new(Arc::clone(&store), Embedders::only(Arc::new(BuiltinEmbedder::default()))));
     store.create_tags(&lexicon_tags(), Priority::LOW).await.unwrap();
-    let settings =
-        RunnerSettings { lease: Duration::from_secs(60), retry_base: Duration::from_millis(1), embed_batch: 32 };
-    Runner::new(Arc::clone(&store), Arc::new(LexiconGenerator), Arc::clone(&service), Events::default(), settings)
-        .drain(CancellationToken::new())
-        .await;
+    let settings = RunnerSettings {
+        lease: Duration::from_secs(60),
+        retry_base: Duration::from_millis(1),
+        embed_batch: 32,
+        meaning_gate: true,
+    };
+    Runner::new(
+        Arc::clone(&store),
+        Arc::new(LexiconGenerator::default()),
+        Arc::clone(&service),
+        Events::default(),
+        settings,
+    )
+    .drain(CancellationToken::new())
+    .await;
     let cache = Cache::in_memory(CacheSettings { ttl: Duration::from_secs(60), max_bytes: 1 << 20 });
     let settings = SearchSettings { embed_deadline: Duration::from_secs(60) };
     let searcher = Searcher::new(store, service, Arc::new(cache), settings);

@@ -56,8 +56,9 @@ async fn work(store: &Arc<dyn Store>) {
         lease: std::time::Duration::from_secs(60),
         retry_base: std::time::Duration::from_millis(10),
         embed_batch: 32,
+        meaning_gate: true,
     };
-    Runner::new(Arc::clone(store), Arc::new(LexiconGenerator), service, Events::default(), settings)
+    Runner::new(Arc::clone(store), Arc::new(LexiconGenerator::default()), service, Events::default(), settings)
         .drain(tokio_util::sync::CancellationToken::new())
         .await;
 }

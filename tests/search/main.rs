@@ -103,10 +103,14 @@ impl Library {
 
     /// Runs every job.
     async fn work(&self) {
-        let settings =
-            RunnerSettings { lease: Duration::from_secs(60), retry_base: Duration::from_millis(1), embed_batch: 32 };
+        let settings = RunnerSettings {
+            lease: Duration::from_secs(60),
+            retry_base: Duration::from_millis(1),
+            embed_batch: 32,
+            meaning_gate: true,
+        };
         let (store, service) = (Arc::clone(&self.store), Arc::clone(&self.service));
-        let runner = Runner::new(store, Arc::new(LexiconGenerator), service, Events::default(), settings);
+        let runner = Runner::new(store, Arc::new(LexiconGenerator::default()), service, Events::default(), settings);
         runner.drain(CancellationToken::new()).await;
     }
 }

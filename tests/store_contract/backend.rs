@@ -9,8 +9,8 @@ use musonym::{
         TagName, TagRef, TagType, Term, TermStatus,
     },
     store::{
-        ClaimOrder, EmbeddingDone, EmbeddingOutcome, Generated, GenerationDone, GenerationOutcome, Page, ReviewFilter,
-        ReviewItem, Revision, Store, SynonymsDraft,
+        ClaimOrder, EmbeddingDone, EmbeddingOutcome, Generated, GenerationDone, GenerationOutcome, MeaningCheck, Page,
+        ReviewFilter, ReviewItem, Revision, Store, SynonymsDraft,
         postgres::PostgresStore,
         sqlite::{SqliteOptions, SqliteStore},
     },
@@ -325,6 +325,7 @@ impl Db {
                 synonym_id: input.synonym_id,
                 version: input.version,
                 vector: vector(&input.tag_name).to_vec(),
+                meaning: MeaningCheck::NotNeeded,
             })
             .collect();
         let outcomes = self.store.complete_embeddings(SPACE, &done).await.unwrap();

@@ -2,7 +2,7 @@
 
 use musonym::{
     domain::{JobKind, JobState, Priority, Source, TagType},
-    store::{EmbeddingDone, EmbeddingOutcome, GenerationOutcome, JobFilter, Page},
+    store::{EmbeddingDone, EmbeddingOutcome, GenerationOutcome, JobFilter, MeaningCheck, Page},
 };
 
 use crate::backend::{SPACE, draft, generated, generation, genre, search_terms};
@@ -74,7 +74,13 @@ contract! {
         let row = db.genre_with("ska", &["one"]).await;
         db.store.setting_or_insert(musonym::store::SETTING_EMBEDDING_SPACE, SPACE).await.unwrap();
         let job = db.claim_one(JobKind::Embed).await;
-        let done = EmbeddingDone { lease: job.lease, synonym_id: row.id, version: row.version, vector: vec![1.0; 4] };
+        let done = EmbeddingDone {
+            lease: job.lease,
+            synonym_id: row.id,
+            version: row.version,
+            vector: vec![1.0; 4],
+            meaning: MeaningCheck::NotNeeded,
+        };
         db.store.replace_synonyms(row.id, &draft(genre("ska"), &["two"]), None).await.unwrap();
         let outcomes = db.store.complete_embeddings(SPACE, std::slice::from_ref(&done)).await.unwrap();
         assert_eq!(outcomes, [EmbeddingOutcome::Outdated]);

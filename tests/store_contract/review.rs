@@ -105,7 +105,11 @@ contract! {
         assert_eq!((last.version, last.action.as_str(), last.source), (2, "reviewed", Source::Manual));
         assert_eq!((last.after.as_ref(), revisions.len()), (Some(&row.synonyms), 3));
         let terms = db.store.embed_inputs(&[id]).await.unwrap().remove(0).terms;
-        assert_eq!((terms[1].source, terms[1].confidence), (Source::Ollama, confidence(0.7)), "accepted as it was");
+        assert_eq!(
+            (terms[1].source, terms[1].confidence),
+            (Source::Ollama, Confidence::CERTAIN),
+            "its words, on a person's word",
+        );
         assert_eq!((terms[2].source, terms[2].confidence), (Source::Manual, Confidence::CERTAIN), "the person's words");
         let rejected = db.store.rejected_keys(TagType::Genre, row.tag_id).await.unwrap();
         assert_eq!(rejected, ["bombap", "opera"], "what an edit took out stays out");
@@ -147,7 +151,11 @@ contract! {
         let outcome = db.generate(&tag, false, &["opera", "new", "Skank", "skankk"]).await;
         assert_eq!(outcome, GenerationOutcome::Saved { synonym_id: id, version: 3 });
         let row = db.row(&genre("ska")).await.unwrap();
-        assert_eq!(search_terms(&row), ["new", "skank"], "a person's words outlive a generation, what was rejected stays out");
+        assert_eq!(
+            search_terms(&row),
+            ["new", "brass", "skank"],
+            "a person's words and what a person accepted outlive a generation, what was rejected stays out"
+        );
         assert_eq!(db.generate(&tag, false, &["opera", "new"]).await, GenerationOutcome::Unchanged { synonym_id: id });
     }
 

@@ -68,6 +68,10 @@ impl Embedder for BuiltinEmbedder {
         vectors.into_iter().next().ok_or_else(|| EmbedError::Builtin("no vector".to_owned()))
     }
 
+    async fn embed_queries(&self, queries: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        self.compute(queries.iter().map(|query| self.query_text(query)).collect()).await
+    }
+
     fn query_text(&self, query: &str) -> String {
         query.to_owned()
     }

@@ -42,7 +42,7 @@ mod tests {
             let tag = crate::domain::TagRef { tag_type, tag_name };
             let name = tag.tag_name.clone();
             let request = GenerationRequest { tag, related_tags: Vec::new(), rejected_keys: Vec::new() };
-            let terms = LexiconGenerator.generate(&request).await.unwrap().terms;
+            let terms = LexiconGenerator::default().generate(&request).await.unwrap().terms;
             texts.push(document_text(name.as_str(), &terms));
         }
         texts

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::lint::Problem;
-use crate::domain::{TagName, TagType, key};
+use super::{Sure, lint::Problem};
+use crate::domain::{Lang, Section, TagName, TagType, Term, key};
 
 /// The same thing in each language; neither may be left out.
 #[derive(Clone, Debug, Deserialize)]
@@ -47,6 +47,15 @@ impl Entry {
     /// The names it goes by beside its own: aliases, then translations. What it shares is named apart.
     pub(super) fn other_names(&self) -> impl Iterator<Item = &String> {
         self.aliases.iter().chain(&self.translations.en).chain(&self.translations.fr)
+    }
+
+    /// The first occasions of each language, as terms of a tag that is not this one.
+    pub(super) fn contexts(&self, most: usize, sure: Sure) -> impl Iterator<Item = Term> {
+        let of = move |lang, texts: &Vec<String>| {
+            let term = move |text: &String| sure.term(Section::UsageContext, Some(lang), text);
+            texts.iter().take(most).map(term).collect::<Vec<_>>()
+        };
+        of(Lang::En, &self.usage_context.en).into_iter().chain(of(Lang::Fr, &self.usage_context.fr))
     }
 
     /// How far each key that is declared as shared means this entry.

@@ -1,22 +1,35 @@
-//! The built-in lexicon as a generator: what `data/lexicon.jsonl` says of a tag, else its spelling variants alone.
+//! The built-in lexicon as a generator: what `data/lexicon.jsonl` says of a tag. Of a name that it does not have, what can
+//! be said by its parts, by the entries nearest to it, and by its spelling.
 //!
-//! The file's format and rules are documented in `docs/LEXICON.md`.
+//! The file's format and rules, and how sure each of these is, are documented in `docs/LEXICON.md`.
 
+mod compose;
 mod entry;
 mod lint;
+mod lookup;
+mod neighbours;
+mod parts;
+mod words;
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::{GenerateError, Generation, GenerationRequest, Generator};
-use crate::domain::{
-    Confidence, Lang, MAX_TERM_CHARS, Section, Source, TagName, TagRef, TagType, Term, TermStatus, key,
+use crate::{
+    domain::{
+        Confidence, Lang, MAX_TERM_CHARS, Section, Source, TagName, TagType, Term, TermStatus, is_noise_word, key,
+        words,
+    },
+    embed::Embedder,
 };
 
 use entry::Entry;
 pub(crate) use lint::{MAX_CONTEXT_SHARE, MIN_ENTRIES_FOR_SHARES};
 pub use lint::{Problem, check};
+use lookup::Lexicon;
+use neighbours::Neighbours;
+use parts::Parts;
 
 /// The built-in lexicon, one entry a line.
 pub const LEXICON: &str = include_str!("../../../data/lexicon.jsonl");
@@ -25,7 +38,11 @@ pub const LEXICON: &str = include_str!("../../../data/lexicon.jsonl");
 const ENTRY_CONFIDENCE: f64 = 0.8;
 /// Confidence of a row whose name is an alias or a translation of an entry.
 const ALIAS_CONFIDENCE: f64 = 0.7;
-/// Confidence of a row without an entry: spelling variants only.
+/// Confidence of a row that is composed of the parts of its name, all known.
+const COMPOSED_CONFIDENCE: f64 = 0.5;
+/// Confidence of a row of which the genre is known, and a word beside it is not.
+const PARTLY_CONFIDENCE: f64 = 0.3;
+/// Confidence of a row of whose parts nothing is known: spelling variants, and what is near by its meaning.
 const VARIANT_CONFIDENCE: f64 = 0.2;
 
 /// Confidence of a term by what the entry says it is: another name of the same thing, or something looser.
@@ -35,61 +52,44 @@ const LOOSE_TERM_CONFIDENCE: f64 = 0.6;
 /// Tags that a worker takes at once: looking up is cheap, each transaction is not.
 const BATCH: usize = 64;
 
-/// The entries with their look-ups.
-struct Lexicon {
-    entries: Vec<Entry>,
-    by_name: HashMap<(TagType, String), usize>,
-    /// What an alias or a translation means; what means several entries about equally names nothing.
-    by_alias: HashMap<(TagType, String), usize>,
-}
-
-/// What a key that is not declared as shared says: this entry and no other.
+/// What an entry's own terms weigh where nothing shares them.
 const WHOLLY: f64 = 1.0;
 
-/// Least weight at which a shared alias names an entry.
-const MIN_NAMING_WEIGHT: f64 = 0.5;
+/// How sure a term is that no entry says of its tag. All of them lie below an entry's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sure {
+    /// A name that is put together of known parts.
+    Composed,
+    /// Taken over from a part of the name.
+    Loosely,
+    /// Taken over from the only part that is known.
+    Partly,
+    /// Another way to write the name.
+    Variant,
+    /// Taken over from an entry that is near by its meaning alone.
+    Nearby,
+}
 
-impl Lexicon {
-    fn get() -> &'static Self {
-        static LOADED: OnceLock<Lexicon> = OnceLock::new();
-        LOADED.get_or_init(|| Self::parse(LEXICON))
-    }
-
-    fn parse(text: &str) -> Self {
-        let (entries, problems) = entry::parse(text);
-        debug_assert!(problems.is_empty(), "the built-in lexicon is well-formed, and a test reads it");
-        let by_name = entries
-            .iter()
-            .enumerate()
-            .map(|(place, entry)| ((entry.tag_type, entry.name.key()), place))
-            .collect::<HashMap<_, _>>();
-        let mut holders: HashMap<(TagType, String), HashMap<usize, f64>> = HashMap::new();
-        for (place, entry) in entries.iter().enumerate() {
-            let shared = entry.shared_weights();
-            for alias in entry.other_names().chain(entry.shared_aliases.keys()) {
-                let key = key(alias);
-                let weight = shared.get(&key).copied().unwrap_or(WHOLLY);
-                holders.entry((entry.tag_type, key)).or_default().insert(place, weight);
-            }
+impl Sure {
+    const fn confidence(self) -> f64 {
+        match self {
+            Self::Composed => 0.5,
+            Self::Loosely => 0.4,
+            Self::Partly => 0.3,
+            Self::Variant => 0.2,
+            Self::Nearby => 0.15,
         }
-        let by_alias = holders.into_iter().filter_map(|(key, holders)| Some((key, named(&holders)?))).collect();
-        Self { entries, by_name, by_alias }
     }
 
-    fn by_name(&self, tag: &TagRef) -> Option<&Entry> {
-        self.by_name.get(&(tag.tag_type, tag.tag_name.key())).map(|place| &self.entries[*place])
-    }
-
-    fn by_alias(&self, tag: &TagRef) -> Option<&Entry> {
-        self.by_alias.get(&(tag.tag_type, tag.tag_name.key())).map(|place| &self.entries[*place])
+    fn term(self, section: Section, lang: Option<Lang>, text: &str) -> Term {
+        term(section, lang, text, self.confidence())
     }
 }
 
-/// The entry that an alias names: the one of the largest weight, where that says enough and no other has as much.
-fn named(holders: &HashMap<usize, f64>) -> Option<usize> {
-    let (place, weight) = holders.iter().max_by(|a, b| a.1.total_cmp(b.1))?;
-    let alone = holders.iter().all(|(other, as_much)| other == place || as_much < weight);
-    (alone && *weight >= MIN_NAMING_WEIGHT).then_some(*place)
+/// Whether the terms of a row of this source and confidence were composed by [`LexiconGenerator`], and not written by
+/// people in an entry.
+pub fn is_composed(source: Source, confidence: Confidence) -> bool {
+    source == Source::Lexicon && confidence.value() < ALIAS_CONFIDENCE
 }
 
 /// The names of all entries: the starter vocabulary of the demo.
@@ -97,35 +97,71 @@ pub fn lexicon_tags() -> Vec<(TagType, TagName)> {
     Lexicon::get().entries.iter().map(|entry| (entry.tag_type, entry.name.clone())).collect()
 }
 
-/// Looks tags up in the built-in lexicon.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LexiconGenerator;
+/// Looks tags up in the built-in lexicon, and composes what it does not have.
+#[derive(Clone, Default)]
+pub struct LexiconGenerator {
+    neighbours: Option<Arc<Neighbours>>,
+}
+
+impl LexiconGenerator {
+    /// One that also looks for the entries nearest to a name, in the space of this embedder: the built-in one, for which
+    /// their vectors are shipped. Any other would have to embed them all first.
+    pub fn with_neighbours(embedder: Arc<dyn Embedder>) -> Self {
+        Self { neighbours: Some(Arc::new(Neighbours::new(embedder))) }
+    }
+
+    /// What can be said of a name that the lexicon does not have.
+    async fn composed(&self, request: &GenerationRequest) -> (Vec<Term>, f64) {
+        let tag = &request.tag;
+        let name = tag.tag_name.as_str();
+        let lexicon = Lexicon::get();
+        let parts = Parts::of(lexicon, name);
+        // What is said in another order or language may be an entry: "jazz de La Nouvelle-Orléans".
+        let entry = parts.english_name().and_then(|name| lexicon.by_name(TagType::Genre, &key(&name)));
+        if let Some(entry) = entry.filter(|entry| entry.tag_type == tag.tag_type) {
+            return (alias_terms(entry), ALIAS_CONFIDENCE);
+        }
+        let confidence = match (parts.is_known(), parts.unknown) {
+            (false, _) => VARIANT_CONFIDENCE,
+            (true, 0) => COMPOSED_CONFIDENCE,
+            (true, _) => PARTLY_CONFIDENCE,
+        };
+        let mut terms = compose::compose(&parts, tag.tag_type);
+        let variants = variants(name);
+        // What a name is called in a language, where that is known; else the name itself is offered.
+        let named = |lang| terms.iter().any(|term| term.section == Section::Translations && term.lang == lang);
+        let known = [Some(Lang::En), Some(Lang::Fr)].map(|lang| (lang, named(lang)));
+        let offered = |term: &Term| term.section != Section::Translations || !known.contains(&(term.lang, true));
+        terms.extend(variants.into_iter().filter(offered));
+        if let Some(neighbours) = &self.neighbours {
+            match neighbours.terms(tag).await {
+                // Where the genre says when it is played, its neighbours need not.
+                Ok(near) => {
+                    let wanted =
+                        |term: &Term| term.section != Section::UsageContext || confidence < COMPOSED_CONFIDENCE;
+                    terms.extend(near.into_iter().filter(wanted));
+                }
+                // They add to what is there; nobody waits for them.
+                Err(error) => tracing::warn!(%error, tag.name = name, "the nearest entries could not be found"),
+            }
+        }
+        (terms, confidence)
+    }
+}
 
 #[async_trait]
 impl Generator for LexiconGenerator {
     async fn generate(&self, request: &GenerationRequest) -> Result<Generation, GenerateError> {
         let lexicon = Lexicon::get();
-        let (terms, confidence) = if let Some(entry) = lexicon.by_name(&request.tag) {
+        let (tag_type, own_key) = (request.tag.tag_type, request.tag.tag_name.key());
+        let (terms, confidence) = if let Some(entry) = lexicon.by_name(tag_type, &own_key) {
             (entry_terms(entry), ENTRY_CONFIDENCE)
-        } else if let Some(entry) = lexicon.by_alias(&request.tag) {
-            let name = term(Section::SearchTerms, None, entry.name.as_str(), NAME_TERM_CONFIDENCE);
-            (std::iter::once(name).chain(entry_terms(entry)).collect(), ALIAS_CONFIDENCE)
+        } else if let Some(entry) = lexicon.by_alias(tag_type, &own_key) {
+            (alias_terms(entry), ALIAS_CONFIDENCE)
         } else {
-            (variants(request.tag.tag_name.as_str()), VARIANT_CONFIDENCE)
+            self.composed(request).await
         };
-        let own_key = request.tag.tag_name.key();
-        let mut seen = Vec::new();
-        let terms = terms
-            .into_iter()
-            .filter(|term: &Term| {
-                let key = term.key();
-                let repeats_name = term.section == Section::SearchTerms && key == own_key;
-                let place = (term.section, term.lang.filter(|_| term.section == Section::Translations), key);
-                let new = !repeats_name && !request.rejected_keys.contains(&place.2) && !seen.contains(&place);
-                seen.push(place);
-                new
-            })
-            .collect();
+        let terms = without_repetitions(terms, &own_key, &request.rejected_keys);
         Ok(Generation { terms, confidence: Confidence::clamped(confidence), trace: None })
     }
 
@@ -140,6 +176,32 @@ impl Generator for LexiconGenerator {
     fn batch_size(&self) -> usize {
         BATCH
     }
+}
+
+/// The terms of an entry for a tag that is called otherwise.
+fn alias_terms(entry: &Entry) -> Vec<Term> {
+    let name = term(Section::SearchTerms, None, entry.name.as_str(), NAME_TERM_CONFIDENCE);
+    std::iter::once(name).chain(entry_terms(entry)).collect()
+}
+
+/// The terms of an entry for a tag of its own name.
+fn own_terms(entry: &Entry) -> Vec<Term> {
+    without_repetitions(entry_terms(entry), &entry.name.key(), &[])
+}
+
+/// Each key once a list, the first of them; not the tag's own name as another name or a near tag, and nothing that a person
+/// took out.
+fn without_repetitions(terms: Vec<Term>, own_key: &str, rejected_keys: &[String]) -> Vec<Term> {
+    let mut seen = Vec::new();
+    let new = |term: &Term| {
+        let key = term.key();
+        let repeats_name = matches!(term.section, Section::SearchTerms | Section::RelatedTags) && key == own_key;
+        let place = (term.section, term.lang.filter(|_| term.section == Section::Translations), key);
+        let new = !repeats_name && !rejected_keys.contains(&place.2) && !seen.contains(&place);
+        seen.push(place);
+        new
+    };
+    terms.into_iter().filter(new).collect()
 }
 
 fn term(section: Section, lang: Option<Lang>, text: &str, confidence: f64) -> Term {
@@ -179,12 +241,18 @@ fn entry_terms(entry: &Entry) -> Vec<Term> {
 
 /// What can be said of a name without knowing what it means: how else it is written, and that it is music.
 fn variants(name: &str) -> Vec<Term> {
-    let variant = |section, lang, text: &str| term(section, lang, text, VARIANT_CONFIDENCE);
+    let variant = |section, lang, text: &str| Sure::Variant.term(section, lang, text);
     // Other spellings have the name's own key and are met anyway; these two are for those who read the row.
-    let mut terms = vec![
-        variant(Section::SearchTerms, Some(Lang::En), &format!("{name} music")),
-        variant(Section::SearchTerms, Some(Lang::Fr), &format!("musique {name}")),
-    ];
+    let telling: Vec<String> = words(name).into_iter().filter(|word| !is_noise_word(word)).collect();
+    let mut terms = if telling.len() == words(name).len() || telling.is_empty() {
+        vec![
+            variant(Section::SearchTerms, Some(Lang::En), &format!("{name} music")),
+            variant(Section::SearchTerms, Some(Lang::Fr), &format!("musique {name}")),
+        ]
+    } else {
+        // It says already that it is music.
+        vec![variant(Section::SearchTerms, None, &telling.join(" "))]
+    };
     terms.push(variant(Section::Translations, Some(Lang::En), name));
     terms.push(variant(Section::Translations, Some(Lang::Fr), name));
     // A name of full length leaves no room for another word.
@@ -194,7 +262,8 @@ fn variants(name: &str) -> Vec<Term> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{lookup::tests::lexicon, *};
+    use crate::domain::TagRef;
 
     fn generate(tag_type: TagType, name: &str, rejected: &[&str]) -> Generation {
         let request = GenerationRequest {
@@ -202,7 +271,7 @@ mod tests {
             related_tags: Vec::new(),
             rejected_keys: rejected.iter().map(|term| key(term)).collect(),
         };
-        futures_util::FutureExt::now_or_never(LexiconGenerator.generate(&request)).unwrap().unwrap()
+        futures_util::FutureExt::now_or_never(LexiconGenerator::default().generate(&request)).unwrap().unwrap()
     }
 
     fn has(generation: &Generation, section: Section, text: &str) -> bool {
@@ -232,38 +301,86 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_took_out_does_not_come_back() {
-        assert!(!has(&generate(TagType::Genre, "drum and bass", &["D&B"]), Section::SearchTerms, "dnb"));
-    }
-
-    /// A lexicon of entries with these names, shared aliases and French translations.
-    fn lexicon(entries: &[(&str, &str, &str)]) -> Lexicon {
-        let line = |(name, shared, french): &(&str, &str, &str)| {
-            format!(
-                r#"{{"tag_type":"genre","name":"{name}","aliases":[],"shared_aliases":{shared},"related_tags":[],
-                "search_terms":{{"en":[],"fr":[]}},"usage_context":{{"en":[],"fr":[]}},
-                "translations":{{"en":[],"fr":["{french}"]}},"broader":[],"description":{{"en":"","fr":""}}}}"#
-            )
-            .replace('\n', " ")
-        };
-        Lexicon::parse(&entries.iter().map(line).collect::<Vec<_>>().join("\n"))
-    }
-
-    fn named_by<'a>(lexicon: &'a Lexicon, alias: &str) -> Option<&'a str> {
-        let tag = TagRef { tag_type: TagType::Genre, tag_name: TagName::parse(alias).unwrap() };
-        lexicon.by_alias(&tag).map(|entry| entry.name.as_str())
+    fn a_tag_outside_the_lexicon_is_composed_of_its_parts() {
+        let generation = generate(TagType::Genre, "dark minimal techno", &[]);
+        assert!(has(&generation, Section::Translations, "techno minimale sombre"));
+        assert!(
+            has(&generation, Section::RelatedTags, "minimal techno") && has(&generation, Section::RelatedTags, "dark")
+        );
+        assert!(has(&generation, Section::SearchTerms, "dark mnml"), "{generation:?}");
+        assert_eq!(generation.confidence.value(), COMPOSED_CONFIDENCE);
+        assert!(generation.terms.iter().all(|term| term.confidence.value() < LOOSE_TERM_CONFIDENCE));
+        assert!(is_composed(Source::Lexicon, generation.confidence));
+        assert_eq!(generate(TagType::Genre, "oulu rock", &[]).confidence.value(), PARTLY_CONFIDENCE);
     }
 
     #[test]
-    fn a_shared_alias_names_the_entry_that_it_mostly_means() {
-        let found = lexicon(&[("aa", r#"{"C-C":0.7}"#, "aa"), ("bb", r#"{"cc":0.3}"#, "bb")]);
-        assert_eq!(named_by(&found, "cc"), Some("aa"));
-        let found = lexicon(&[("aa", r#"{"cc":0.4}"#, "aa"), ("bb", r#"{"cc":0.3}"#, "bb")]);
-        assert_eq!(named_by(&found, "cc"), None);
-        let found = lexicon(&[("aa", r#"{"cc":0.5}"#, "aa"), ("bb", r#"{"cc":0.5}"#, "bb")]);
-        assert_eq!(named_by(&found, "cc"), None);
-        let found = lexicon(&[("aa", "{}", "cc"), ("bb", "{}", "cc")]);
-        assert_eq!(named_by(&found, "cc"), None);
+    fn a_name_whose_english_is_an_entry_gets_the_entry() {
+        let generation = generate(TagType::Genre, "cumbia du Pérou", &[]);
+        assert!(has(&generation, Section::SearchTerms, "peruvian cumbia"), "{generation:?}");
+        assert_eq!(generation.confidence.value(), ALIAS_CONFIDENCE);
+    }
+
+    #[test]
+    fn nonsense_gets_nothing_invented() {
+        for name in ["asdfgh", "(164)(47)", "Musique catholique"] {
+            let generation = generate(TagType::Genre, name, &[]);
+            assert!(
+                generation.terms.iter().all(|term| term.confidence.value() <= VARIANT_CONFIDENCE),
+                "{generation:?}"
+            );
+            assert!(!generation.terms.iter().any(|term| term.section == Section::RelatedTags), "{generation:?}");
+        }
+        assert!(has(&generate(TagType::Genre, "Musique catholique", &[]), Section::SearchTerms, "catholique"));
+    }
+
+    /// Close to one entry alone, whatever it is asked.
+    struct Close(&'static str);
+
+    #[async_trait]
+    impl Embedder for Close {
+        async fn space(&self) -> Result<String, crate::embed::EmbedError> {
+            Ok("builtin:minilm".to_owned())
+        }
+        async fn embed_documents(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, crate::embed::EmbedError> {
+            let cosine = |text: &String| if text.starts_with(self.0) { 0.6f32 } else { 0.5 };
+            Ok(texts.iter().map(|text| vec![cosine(text), (1.0 - cosine(text).powi(2)).sqrt()]).collect())
+        }
+        async fn embed_query(&self, _: &str) -> Result<Vec<f32>, crate::embed::EmbedError> {
+            Ok(vec![1.0, 0.0])
+        }
+        fn query_text(&self, query: &str) -> String {
+            query.to_owned()
+        }
+        fn family(&self) -> &'static str {
+            "builtin:"
+        }
+        fn describe(&self) -> String {
+            "close".to_owned()
+        }
+    }
+
+    #[tokio::test]
+    async fn entries_that_are_near_by_meaning_lend_their_names_at_the_lowest_confidence() {
+        let generator = LexiconGenerator::with_neighbours(Arc::new(Close("salsa. ")));
+        let request = |name| GenerationRequest {
+            tag: TagRef { tag_type: TagType::Genre, tag_name: TagName::parse(name).unwrap() },
+            related_tags: Vec::new(),
+            rejected_keys: Vec::new(),
+        };
+        let near = generator.generate(&request("gbvfi")).await.unwrap();
+        let related = near.terms.iter().find(|term| term.section == Section::RelatedTags).unwrap();
+        assert_eq!((related.term.as_str(), related.confidence), ("salsa", Confidence::clamped(0.15)));
+        assert!(near.terms.iter().any(|term| term.section == Section::UsageContext), "{near:?}");
+        assert_eq!(near.confidence.value(), VARIANT_CONFIDENCE);
+        let far = LexiconGenerator::with_neighbours(Arc::new(Close("no entry begins so")));
+        let far = far.generate(&request("gbvfi")).await.unwrap();
+        assert!(!far.terms.iter().any(|term| term.section == Section::RelatedTags), "{far:?}");
+    }
+
+    #[test]
+    fn what_a_person_took_out_does_not_come_back() {
+        assert!(!has(&generate(TagType::Genre, "drum and bass", &["D&B"]), Section::SearchTerms, "dnb"));
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
+use sqlx::Row;
+
 use super::{
     SqlStore,
     dialect::{self, DbConnection, list},
-    jobs, synonyms, tags,
+    jobs, meaning, rows, synonyms, tags,
     terms::{self, Content},
 };
 use crate::{
@@ -59,19 +61,30 @@ impl SqlStore {
     /// See [`crate::store::JobStore::embed_inputs`].
     pub(super) async fn read_embed_inputs(&self, synonym_ids: &[i64]) -> Result<Vec<EmbedInput>> {
         let mut snapshot = self.snapshot().await?;
-        let found: Vec<(i64, i64, String)> = sqlx::query_as(concat!(
-            "SELECT id, version, tag_name FROM mir_synonym_named WHERE is_active AND id ",
+        let found = sqlx::query(concat!(
+            "SELECT n.id, n.version, n.tag_type, n.tag_name, n.source, n.confidence, s.meaning_checked
+             FROM mir_synonym_named n JOIN mir_synonym s ON s.id = n.id WHERE n.is_active AND n.id ",
             in_list!("$1"),
-            " ORDER BY id"
+            " ORDER BY n.id"
         ))
         .bind(list(synonym_ids))
         .fetch_all(&mut *snapshot)
         .await?;
         let mut inputs = Vec::with_capacity(found.len());
-        for (synonym_id, version, tag_name) in found {
+        for row in found {
+            let (synonym_id, version) = (row.try_get("id")?, row.try_get("version")?);
             let mut terms = terms::read(&mut snapshot, synonym_id).await?;
             terms.retain(|term| term.status == TermStatus::Active);
-            inputs.push(EmbedInput { synonym_id, version, tag_name, terms });
+            inputs.push(EmbedInput {
+                synonym_id,
+                version,
+                tag_type: rows::tag_type(&row)?,
+                tag_name: row.try_get("tag_name")?,
+                terms,
+                source: rows::word(&row, "source")?,
+                confidence: rows::confidence(&row)?,
+                is_checked: row.try_get::<Option<i64>, _>("meaning_checked")? == Some(version),
+            });
         }
         Ok(inputs)
     }
@@ -115,10 +128,13 @@ impl SqlStore {
             }
             let stored = same_space
                 && dialect::store_vector(&mut transaction, space, item.synonym_id, item.version, &item.vector).await?;
-            let outcome = if stored { EmbeddingOutcome::Stored } else { EmbeddingOutcome::Outdated };
-            let result = serde_json::json!({ "outcome": if stored { "stored" } else { "outdated" }, "space": space });
-            jobs::succeed(&mut transaction, &item.lease, &result).await?;
-            outcomes.push(outcome);
+            outcomes.push(if stored {
+                meaning::conclude(&mut transaction, space, item).await?
+            } else {
+                let result = serde_json::json!({ "outcome": "outdated", "space": space });
+                jobs::succeed(&mut transaction, &item.lease, &result).await?;
+                EmbeddingOutcome::Outdated
+            });
         }
         self.commit(transaction).await?;
         Ok(outcomes)
@@ -131,7 +147,7 @@ async fn save(connection: &mut DbConnection, item: &GenerationDone) -> Result<Ge
         return Ok(GenerationOutcome::TagGone);
     };
     let rejected = terms::rejected_keys(&mut *connection, tag.tag_type, tag.id).await?;
-    let generated: Vec<Term> =
+    let mut generated: Vec<Term> =
         item.generated.terms.iter().filter(|term| !rejected.contains(&term.key())).cloned().collect();
     let row = match synonyms::active(&mut *connection, tag.tag_type, tag.id).await? {
         Some(row) => Some(row),
@@ -153,6 +169,8 @@ async fn save(connection: &mut DbConnection, item: &GenerationDone) -> Result<Ge
         }
         Some(row) => {
             let before = terms::read(&mut *connection, row.id).await?;
+            generated.retain(|term| !stands_by_a_person(term, &before));
+            let confidence = confidence.lessened(keep_aside(&mut generated, &before), generated.len());
             let terms = with_persons_terms(generated, &before);
             let same_name = synonyms::name_term(&mut *connection, row.id).await?.as_deref() == Some(tag.name.as_str());
             if same_name && before == terms && row.source == source && row.confidence == confidence {
@@ -166,15 +184,36 @@ async fn save(connection: &mut DbConnection, item: &GenerationDone) -> Result<Ge
     Ok(GenerationOutcome::Saved { synonym_id, version })
 }
 
+/// Whether a person wrote, accepted or rejected a term: it outlives a generation.
+fn is_decided(term: &Term) -> bool {
+    term.source == Source::Manual || term.status == TermStatus::Rejected || term.is_accepted()
+}
+
+/// Whether the terms before have this one's key in its list by a person's decision.
+fn stands_by_a_person(term: &Term, before: &[Term]) -> bool {
+    let stands = |other: &&Term| is_decided(other) && other.status == TermStatus::Active;
+    before.iter().filter(stands).any(|other| other.list() == term.list() && other.key() == term.key())
+}
+
 /// What was generated, and of the terms before what a person decided: the person's own words (an edit under review, an
-/// alias left by a merge), in place of the same key as generated, and what was rejected.
+/// alias left by a merge), what was accepted, and what was rejected.
 fn with_persons_terms(generated: Vec<Term>, before: &[Term]) -> Vec<Term> {
-    let kept: Vec<&Term> =
-        before.iter().filter(|term| term.source == Source::Manual || term.status == TermStatus::Rejected).collect();
-    let persons: HashSet<_> =
-        kept.iter().filter(|term| term.status == TermStatus::Active).map(|term| (term.list(), term.key())).collect();
-    let generated = generated.into_iter().filter(|term| !persons.contains(&(term.list(), term.key())));
-    generated.chain(kept.into_iter().cloned()).collect()
+    generated.into_iter().chain(before.iter().filter(|term| is_decided(term)).cloned()).collect()
+}
+
+/// Leaves doubtful what was doubtful before and is generated again: it goes on waiting for a person. Returns how many.
+fn keep_aside(generated: &mut [Term], before: &[Term]) -> usize {
+    let doubtful: HashSet<_> = before
+        .iter()
+        .filter(|term| term.status == TermStatus::Quarantined)
+        .map(|term| (term.list(), term.key()))
+        .collect();
+    let mut kept_aside = 0;
+    for term in generated.iter_mut().filter(|term| doubtful.contains(&(term.list(), term.key()))) {
+        term.status = TermStatus::Quarantined;
+        kept_aside += 1;
+    }
+    kept_aside
 }
 
 /// Keeps what a forced generation found for a person's row as proposals beside its terms.

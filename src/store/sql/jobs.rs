@@ -14,8 +14,8 @@ use crate::{
     domain::{GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, TagType, Timestamp},
     store::{
         ClaimOrder, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, GenerationDone, GenerationNeed,
-        GenerationOutcome, JobCounts, JobFilter, JobStore, Listing, Page, Result, StoreError, WebhookEvent,
-        WebhookOutcome,
+        GenerationOf, GenerationOutcome, JobCounts, JobFilter, JobStore, Listing, Page, Result, StoreError,
+        WebhookEvent, WebhookOutcome,
     },
 };
 
@@ -49,16 +49,25 @@ impl JobStore for SqlStore {
         Ok(Enqueued { job, created })
     }
 
-    async fn enqueue_generation(&self, only_missing: bool, force: bool, priority: Priority) -> Result<u64> {
+    async fn enqueue_generation(&self, of: GenerationOf, force: bool, priority: Priority) -> Result<u64> {
+        let only_missing = of == GenerationOf::Missing;
+        let written_by = match of {
+            GenerationOf::WrittenBy(source) => Some(source.as_str()),
+            GenerationOf::Everything | GenerationOf::Missing => None,
+        };
         let mut transaction = self.begin().await?;
         let tags = sqlx::query(
             "SELECT t.tag_type, t.id FROM tag t
              WHERE NOT ($1 AND EXISTS (SELECT 1 FROM mir_synonym s
                                        WHERE s.tag_type = t.tag_type AND s.tag_id = t.id AND (s.is_active OR NOT $2)))
+               AND ($3 IS NULL OR EXISTS (
+                   SELECT 1 FROM mir_synonym w
+                   WHERE w.tag_type = t.tag_type AND w.tag_id = t.id AND w.is_active AND w.source = $3))
              ORDER BY t.tag_type, t.id",
         )
         .bind(only_missing)
         .bind(force)
+        .bind(written_by)
         .fetch_all(&mut *transaction)
         .await?;
         let mut created = 0;
@@ -149,19 +158,11 @@ impl JobStore for SqlStore {
             Finish::Succeeded { result } => succeed(&mut transaction, lease, result).await?,
             Finish::Failed { error } => end(&mut transaction, lease.job_id, JobState::Failed, error).await?,
             Finish::Retry { error, delay } => {
-                let spent: bool = sqlx::query_scalar("SELECT attempts >= max_attempts FROM job WHERE id = $1")
-                    .bind(lease.job_id)
-                    .fetch_one(&mut *transaction)
-                    .await?;
-                if spent {
+                if !try_again(&mut transaction, lease, error, *delay).await? {
                     end(&mut transaction, lease.job_id, JobState::Dead, error).await?;
-                } else {
-                    requeue(&mut transaction, lease.job_id, error, later(now(), *delay), 0).await?;
                 }
             }
-            Finish::Release { reason, delay } => {
-                requeue(&mut transaction, lease.job_id, reason, later(now(), *delay), 1).await?;
-            }
+            Finish::Release { reason, delay } => release(&mut transaction, lease, reason, *delay).await?,
         }
         self.commit(transaction).await
     }
@@ -419,6 +420,34 @@ pub(super) async fn succeed(connection: &mut DbConnection, lease: &Lease, result
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Queues a running job again after a failed attempt; false, and nothing done, where the attempts are spent.
+pub(super) async fn try_again(
+    connection: &mut DbConnection,
+    lease: &Lease,
+    error: &str,
+    delay: Duration,
+) -> Result<bool> {
+    let spent: bool = sqlx::query_scalar("SELECT attempts >= max_attempts FROM job WHERE id = $1")
+        .bind(lease.job_id)
+        .fetch_one(&mut *connection)
+        .await?;
+    if !spent {
+        requeue(connection, lease.job_id, error, later(now(), delay), 0).await?;
+    }
+    Ok(!spent)
+}
+
+/// Hands a running job back without spending the attempt.
+pub(super) async fn release(connection: &mut DbConnection, lease: &Lease, reason: &str, delay: Duration) -> Result<()> {
+    requeue(connection, lease.job_id, reason, later(now(), delay), 1).await
+}
+
+/// How urgent a running job is.
+pub(super) async fn priority(connection: &mut DbConnection, lease: &Lease) -> Result<Priority> {
+    let row = sqlx::query("SELECT priority FROM job WHERE id = $1").bind(lease.job_id).fetch_one(connection).await?;
+    rows::priority(&row)
 }
 
 /// Ends a job without success.

@@ -132,7 +132,11 @@ fn decide(terms: &mut Vec<StoredTerm>, decision: &Decision) -> ReviewOutcome {
             terms[place].term.status = TermStatus::Rejected;
             return ReviewOutcome::Rejected;
         }
-        Verdict::Accept => (former.clone(), ReviewOutcome::Accepted),
+        Verdict::Accept => {
+            // Whose words they were is kept; how sure they are is what the person said.
+            let term = Term { confidence: Confidence::CERTAIN, ..former.term.clone() };
+            (StoredTerm { term, ..former.clone() }, ReviewOutcome::Accepted)
+        }
         Verdict::Edit(text) => {
             let (source, confidence) = (Source::Manual, Confidence::CERTAIN);
             let edited = StoredTerm::new(Term { term: text.clone(), source, confidence, ..former.term.clone() });

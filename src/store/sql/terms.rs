@@ -227,19 +227,47 @@ pub(super) async fn update_row(
     Ok(version)
 }
 
-/// Changes some terms of a row by a person's hand: one new version and revision, while the row stays whose it was. The
-/// vector is dropped, and its making enqueued, only where the active terms have changed.
+/// Changes some terms of a row by a person's hand: see [`amend_as`].
 pub(super) async fn amend(
     connection: &mut DbConnection,
     row: &SynonymRecord,
     terms: &[StoredTerm],
-    action: &str,
+    action: &'static str,
 ) -> Result<()> {
+    let (source, confidence, priority) = (Source::Manual, row.confidence, Priority::HIGH);
+    amend_as(connection, row, &Amendment { terms, action, source, confidence, priority }).await?;
+    Ok(())
+}
+
+/// A change of some terms of a row.
+pub(super) struct Amendment<'a> {
+    /// All terms as they are then.
+    pub(super) terms: &'a [StoredTerm],
+    /// What is done.
+    pub(super) action: &'static str,
+    /// Who does it.
+    pub(super) source: Source,
+    /// How far the row can be trusted then.
+    pub(super) confidence: Confidence,
+    /// How urgent its embedding is.
+    pub(super) priority: Priority,
+}
+
+/// Changes some terms of a row: one new version and revision, while the row stays whose it was. The vector is dropped, and
+/// its making enqueued, only where the active terms have changed. A row whose terms were checked for their meanings stays
+/// so: nothing has come that was not. Returns the version.
+pub(super) async fn amend_as(
+    connection: &mut DbConnection,
+    row: &SynonymRecord,
+    amendment: &Amendment<'_>,
+) -> Result<i64> {
+    let Amendment { terms, action, source, confidence, priority } = *amendment;
     let synonyms = Synonyms::from_terms(terms.iter().map(|stored| &stored.term));
     let changed = synonyms != row.synonyms;
     let version = row.version + 1;
     sqlx::query(
-        "UPDATE mir_synonym SET synonyms = $2, version = $3, updated_at = $4,
+        "UPDATE mir_synonym SET synonyms = $2, version = $3, updated_at = $4, confidence = $6,
+             meaning_checked = CASE WHEN meaning_checked = version THEN $3 ELSE meaning_checked END,
              embedding = CASE WHEN $5 THEN NULL ELSE embedding END,
              embedding_space = CASE WHEN $5 THEN NULL ELSE embedding_space END WHERE id = $1",
     )
@@ -248,16 +276,17 @@ pub(super) async fn amend(
     .bind(version)
     .bind(now())
     .bind(changed)
+    .bind(confidence.value())
     .execute(&mut *connection)
     .await?;
     write_stored(&mut *connection, row.id, terms).await?;
     let revision = NewRevision { synonym_id: row.id, version, before: Some(&row.synonyms), after: Some(&synonyms) };
-    record(&mut *connection, revision, action, Source::Manual, row.tag_type, &row.tag_name).await?;
+    record(&mut *connection, revision, action, source, row.tag_type, &row.tag_name).await?;
     // Without a vector, one may be in the making for the version that was: it will not be stored.
     if row.is_active && (changed || row.embedding.is_none()) {
-        jobs::enqueue(connection, &NewJob::embed(row.id, Priority::HIGH)).await?;
+        jobs::enqueue(connection, &NewJob::embed(row.id, priority)).await?;
     }
-    Ok(())
+    Ok(version)
 }
 
 /// The numbers and contents of a revision.

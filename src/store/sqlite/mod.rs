@@ -25,6 +25,8 @@ mod generation;
 mod jobs;
 #[path = "../sql/lint.rs"]
 mod lint;
+#[path = "../sql/meaning.rs"]
+mod meaning;
 #[path = "../sql/merge.rs"]
 mod merge;
 #[path = "../sql/review.rs"]
