@@ -35,6 +35,7 @@ pub enum Branches {
 }
 
 /// A search, checked.
+#[expect(clippy::struct_excessive_bools, reason = "each part of the search can be left out, to measure its worth")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchRequest {
     /// The query as given, trimmed.

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     cache::{Cache, Computed, Key, What},
-    domain::{Calibration, Synonyms, key, stem_groups},
+    domain::{Calibration, Section, Synonyms, key, stem_groups},
     embed::{EmbedError, EmbedService, QueryEmbedding, QueryVector},
     store::{CandidateTag, MatchedTerm, Recall, Recalled, Store, StoreError},
 };
@@ -174,12 +174,18 @@ impl Searcher {
         if !request.composite || !may_be_composite(&request.q) {
             return Ok(Reading::plain(&request.q));
         }
+        let whole = key(&request.q);
         let mut keys = guarded_keys(&request.q);
-        keys.push(key(&request.q));
+        keys.push(whole.clone());
         let recall = Recall { keys: &keys, tag_type: request.tag_type, term_limit: LEXICAL_LIMIT, ..Recall::default() };
-        let names = self.store.recall(&recall).await?.terms.into_iter();
-        let names: HashSet<String> = names.filter(|term| term.section.is_name()).map(|term| term.key.clone()).collect();
-        let is_name = names.contains(&key(&request.q));
+        let terms = self.store.recall(&recall).await?.terms;
+        // A description (`without vocals`) is a search term, and no name; the query as a whole may be either.
+        let by_name = terms.iter().filter(|term| match term.section {
+            Section::Name | Section::Translations => true,
+            section => section.is_name() && term.key == whole,
+        });
+        let names: HashSet<String> = by_name.map(|term| term.key.clone()).collect();
+        let is_name = names.contains(&whole);
         Ok(if is_name { Reading::plain(&request.q) } else { Reading::of(&request.q, &names) })
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::{
     combine::Found,
-    fuse::{FUSED_CEILING, round},
+    fuse::{FUSED_CEILING, Fused, round},
 };
 use crate::{
     domain::{Synonyms, key},
@@ -20,7 +20,7 @@ const SHARE: f64 = 0.5;
 
 /// The best results, whose relations count; none where one is met by its name: then the query is that name and no other thing.
 pub(super) fn best(found: &Found, tags: &HashMap<i64, CandidateTag>) -> Vec<i64> {
-    if found.values().any(|fused| fused.is_by_name()) {
+    if found.values().any(Fused::is_by_name) {
         return Vec::new();
     }
     let mut best: Vec<(f64, &str, i64)> = found
