@@ -254,7 +254,7 @@ impl<S: tracing::Subscriber> Layer<S> for Statements {
             fn record_debug(&mut self, _: &tracing::field::Field, _: &dyn std::fmt::Debug) {}
             fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
                 if field.name() == "statement"
-                    && value.starts_with("WITH keyed")
+                    && value.starts_with("WITH asked")
                     && let Ok(mut statements) = self.0.lock()
                 {
                     statements.push(value.to_owned());
