@@ -55,7 +55,7 @@ pub fn loose_key(text: &str) -> String {
 
 /// Whether a text says no more than "this is music".
 pub fn is_noise(text: &str) -> bool {
-    words(text).iter().all(|word| word == "n" || NOISE_WORDS.contains(&word.as_str()))
+    words(text).iter().all(|word| word == "n" || is_noise_word(word))
 }
 
 /// Whether a key may be this looser one with noise words around it: false for certain, true perhaps.

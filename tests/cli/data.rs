@@ -12,16 +12,9 @@ const ROWS: &str = concat!(
     "\n",
 );
 
-fn imported() -> Home {
-    let home = Home::new();
-    home.file("rows.jsonl", ROWS);
-    home.run(&["import", "rows.jsonl"]).succeeded();
-    home
-}
-
 #[test]
 fn an_export_is_read_back_as_it_was() {
-    let home = imported();
+    let home = Home::importing(ROWS);
     let exported = home.run(&["export"]).succeeded();
     assert_eq!(exported.json().len(), 4, "a header and three tags");
     home.run(&["export", "out.jsonl"]).succeeded();
@@ -57,7 +50,7 @@ fn a_dry_run_counts_and_writes_nothing() {
 
 #[test]
 fn search_prints_a_table_of_80_columns_or_one_json_object() {
-    let home = imported();
+    let home = Home::importing(ROWS);
     let table = home.run(&["search", "dub", "jamaicain"]).succeeded();
     assert!(table.stdout.starts_with("SCORE") && table.stdout.contains("dub"), "{table:?}");
     assert!(table.stdout.lines().all(|line| line.chars().count() <= 80), "{table:?}");

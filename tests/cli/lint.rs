@@ -20,16 +20,9 @@ const ROWS: &str = concat!(
     "\n",
 );
 
-fn imported() -> Home {
-    let home = Home::new();
-    home.file("rows.jsonl", ROWS);
-    home.run(&["import", "rows.jsonl"]).succeeded();
-    home
-}
-
 #[test]
 fn findings_are_shown_in_tables_of_80_columns_with_commands_to_copy() {
-    let home = imported();
+    let home = Home::importing(ROWS);
     let ran = home.run(&["lint"]).succeeded();
     let (commands, tables): (Vec<&str>, Vec<&str>) = ran.stdout.lines().partition(|line| line.starts_with('→'));
     assert_eq!(
@@ -50,7 +43,7 @@ fn findings_are_shown_in_tables_of_80_columns_with_commands_to_copy() {
 
 #[test]
 fn json_has_one_finding_a_line_and_filters_hold() {
-    let home = imported();
+    let home = Home::importing(ROWS);
     let kinds = |args: &[&str]| -> Vec<String> {
         let ran = home.run(&[&["lint", "--json"], args].concat()).succeeded();
         ran.json().iter().map(|finding| finding["kind"].as_str().unwrap().to_owned()).collect()
@@ -63,7 +56,7 @@ fn json_has_one_finding_a_line_and_filters_hold() {
 
 #[test]
 fn findings_end_with_1_only_where_asked() {
-    let home = imported();
+    let home = Home::importing(ROWS);
     let strict = home.run(&["lint", "--strict", "--kind", "markup"]);
     assert_eq!(strict.code, 1, "{strict:?}");
     assert!(strict.stdout.contains("www.example.org"), "{strict:?}");

@@ -39,6 +39,14 @@ impl Home {
         Self(tempfile::tempdir().unwrap())
     }
 
+    /// With these rows in its database.
+    fn importing(rows: &str) -> Self {
+        let home = Self::new();
+        home.file("rows.jsonl", rows);
+        home.run(&["import", "rows.jsonl"]).succeeded();
+        home
+    }
+
     fn path(&self) -> &Path {
         self.0.path()
     }
