@@ -8,7 +8,7 @@ use caseless::Caseless;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// Stored with the data; a change of the rules below raises it, and stored keys are then computed anew.
-pub const NORMALISER_VERSION: i64 = 2;
+pub const NORMALISER_VERSION: i64 = 3;
 
 /// Words that say only "this is music"; dropped in [`loose_key`], never in [`key`].
 pub(super) const NOISE_WORDS: [&str; 13] = [
@@ -181,6 +181,8 @@ fn fold(text: &str) -> String {
             'ł' => folded.push('l'),
             'đ' | 'ð' => folded.push('d'),
             'ı' => folded.push('i'),
+            // What `ŉ` is composed of.
+            '\u{02bc}' => folded.push('\''),
             _ => folded.push(character),
         }
     }
