@@ -137,6 +137,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     {
         report(what, times.iter().skip(kind).step_by(3).copied().collect());
     }
+    let mut slowest: Vec<(Duration, &str)> = Vec::new();
     for (what, cached) in [("search", false), ("search, cached", true)] {
         let mut times = Vec::with_capacity(queries.len());
         for query in &queries {
@@ -146,7 +147,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             times.push(started.elapsed());
             assert_eq!(answer.cached, cached, "{query}");
         }
+        if !cached {
+            slowest = times.iter().copied().zip(queries.iter().map(String::as_str)).collect();
+        }
         report(what, times);
+    }
+    slowest.sort_unstable_by(|a, b| b.cmp(a));
+    for (time, query) in slowest.iter().take(8) {
+        println!("slow: {query:<60} {:>7.3} ms", time.as_secs_f64() * 1e3);
     }
     Ok(())
 }

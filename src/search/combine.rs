@@ -40,7 +40,7 @@ pub(super) fn combine(wanted: &[Found], whole: Option<&Found>, unwanted: &[(&str
                 continue;
             }
             fused.score *= 1.0 - against.score;
-            fused.note = format!("; less {:.2} for `{text}`", against.score);
+            fused.lowered = Some((against.score, text.to_owned()));
         }
         fused.score = round(FUSED_CEILING * fused.score);
         if fused.score >= SCORE_FLOOR {

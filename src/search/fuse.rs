@@ -48,8 +48,10 @@ pub(super) struct Fused {
     pub(super) cosine: Option<f32>,
     /// Weights of words and vector in the sum; 0 where a band decided.
     pub(super) weights: (f64, f64),
-    /// What else made the score, for people; empty mostly.
-    pub(super) note: String,
+    /// By how much the relations of the best results raised the score.
+    pub(super) raised: f64,
+    /// By how much which unwanted part of the query lowered it.
+    pub(super) lowered: Option<(f64, String)>,
 }
 
 /// Fuses what both branches say of a tag.
@@ -72,7 +74,7 @@ pub(super) fn fuse(evidence: Option<&Evidence>, cosine: Option<f32>, calibration
         .filter(|_| by_name || lexical.unwrap_or(0.0) >= 0.5 * vector.unwrap_or(0.0))
         .unwrap_or(Match { kind: MatchKind::Vector, term: None, lang: None });
     let (lexical, vector) = (lexical.map(round), vector.map(round));
-    Fused { score: round(score), floor, lexical, vector, matched, cosine, weights, note: String::new() }
+    Fused { score: round(score), floor, lexical, vector, matched, cosine, weights, raised: 0.0, lowered: None }
 }
 
 impl Fused {
@@ -89,11 +91,37 @@ impl Fused {
     /// How the score came about, for people.
     pub(super) fn explanation(&self) -> Explanation {
         Explanation {
-            reason: reason(&self.matched, self.lexical, self.vector) + &self.note,
+            reason: self.reason(),
             cosine: self.cosine.map(|cosine| round(f64::from(cosine))),
             lexical_weight: round(self.weights.0),
             vector_weight: self.weights.1,
         }
+    }
+
+    fn reason(&self) -> String {
+        let term = self.matched.term.as_deref().unwrap_or_default();
+        let lang = self.matched.lang.map(|lang| format!(" ({lang})")).unwrap_or_default();
+        let mut reason = match self.matched.kind {
+            MatchKind::Exact => "the query is the tag's name".to_owned(),
+            MatchKind::Alias => format!("the query is another name of it: `{term}`{lang}"),
+            MatchKind::Translation => format!("the query is its name in translation: `{term}`{lang}"),
+            MatchKind::Text => format!("words of the query stand in `{term}`{lang}"),
+            MatchKind::Fuzzy => format!("the query is nearly `{term}`{lang}"),
+            MatchKind::Vector => "its meaning is near".to_owned(),
+        };
+        let part = |name: &str, score: Option<f64>| score.map(|score| format!("{name} {score:.2}"));
+        let parts: Vec<String> =
+            [part("lexical", self.lexical), part("vector", self.vector)].into_iter().flatten().collect();
+        if !parts.is_empty() {
+            reason += &format!(" [{}]", parts.join(", "));
+        }
+        if self.raised > 0.0 {
+            reason += &format!("; related to what is found [+{:.2}]", self.raised);
+        }
+        if let Some((by, part)) = &self.lowered {
+            reason += &format!("; less {by:.2} for `{part}`");
+        }
+        reason
     }
 }
 
@@ -147,22 +175,6 @@ fn fused_score(lexical: Option<f64>, vector: Option<f64>) -> (f64, (f64, f64)) {
     let lexical_weight = 1.0 - vector_weight * vector;
     let fused = lexical_weight * lexical.unwrap_or(0.0) + vector_weight * vector;
     (FUSED_CEILING * fused, (lexical_weight, vector_weight))
-}
-
-fn reason(matched: &Match, lexical: Option<f64>, vector: Option<f64>) -> String {
-    let term = matched.term.as_deref().unwrap_or_default();
-    let lang = matched.lang.map(|lang| format!(" ({lang})")).unwrap_or_default();
-    let what = match matched.kind {
-        MatchKind::Exact => "the query is the tag's name".to_owned(),
-        MatchKind::Alias => format!("the query is another name of it: `{term}`{lang}"),
-        MatchKind::Translation => format!("the query is its name in translation: `{term}`{lang}"),
-        MatchKind::Text => format!("words of the query stand in `{term}`{lang}"),
-        MatchKind::Fuzzy => format!("the query is nearly `{term}`{lang}"),
-        MatchKind::Vector => "its meaning is near".to_owned(),
-    };
-    let part = |name: &str, score: Option<f64>| score.map(|score| format!("{name} {score:.2}"));
-    let parts: Vec<String> = [part("lexical", lexical), part("vector", vector)].into_iter().flatten().collect();
-    if parts.is_empty() { what } else { format!("{what} [{}]", parts.join(", ")) }
 }
 
 /// Four decimals: more are noise, and equal scores should be equal.

@@ -16,7 +16,7 @@ use crate::{
 use super::{
     answer::{Match, MatchKind},
     gloss::{Gloss, other_stems},
-    typing::errors,
+    typing::{errors, letters, may_be_near},
 };
 
 /// How much words found in a section say of the tag: its names say what it is, related tags only what it is near to.
@@ -125,23 +125,36 @@ pub(super) struct Evidence {
     pub(super) score: f64,
 }
 
-impl Evidence {
+/// A term that met the query, how, and how well.
+#[derive(Clone, Copy)]
+struct Hit<'a> {
+    kind: MatchKind,
+    term: &'a MatchedTerm,
+    score: f64,
+}
+
+impl Hit<'_> {
     /// Names before aliases before translations before the rest, then by score, then the query's language, then the
     /// alphabet: one order, whatever the order of insertion.
     fn beats(&self, other: &Self, lang: Option<Lang>) -> bool {
-        let rank = |evidence: &Self| {
-            let band = match evidence.matched.kind {
+        let rank = |hit: &Self| {
+            let band = match hit.kind {
                 MatchKind::Exact => 2,
                 MatchKind::Alias | MatchKind::Translation => 1,
                 _ => 0,
             };
-            (band, evidence.score, lang.is_some() && evidence.matched.lang == lang)
+            (band, hit.score, lang.is_some() && hit.term.lang == lang)
         };
         let (mine, theirs) = (rank(self), rank(other));
         mine.partial_cmp(&theirs).is_some_and(|order| match order {
-            std::cmp::Ordering::Equal => self.matched.term < other.matched.term,
+            std::cmp::Ordering::Equal => self.term.term < other.term.term,
             order => order.is_gt(),
         })
+    }
+
+    fn evidence(&self) -> Evidence {
+        let matched = Match { kind: self.kind, term: Some(self.term.term.clone()), lang: self.term.lang };
+        Evidence { matched, score: self.score }
     }
 }
 
@@ -215,48 +228,41 @@ impl<'a> Words<'a> {
 /// The evidence for each row among the recalled terms.
 pub(super) fn evidence(query: &Query, recalled: &Recalled) -> HashMap<i64, Evidence> {
     let words = Words::new(query, recalled);
-    let mut best: HashMap<i64, Evidence> = HashMap::new();
-    let mut spread: HashMap<i64, SpreadWords> = HashMap::new();
+    let mut best: HashMap<i64, Hit<'_>> = HashMap::new();
+    let mut spread: HashMap<i64, SpreadWords<'_>> = HashMap::new();
     for term in &recalled.terms {
         let meeting = meet(&words, term);
         if let Some(met) = &meeting.words {
             spread.entry(term.synonym_id).or_insert_with(|| SpreadWords::new(query)).add(met, term);
         }
-        if let Some(found) = meeting.evidence {
-            keep_better(&mut best, term.synonym_id, found, query.lang);
+        if let Some(found) = meeting.hit {
+            keep_better(&mut best, found, query.lang);
         }
     }
-    for (synonym_id, met) in spread {
-        if let Some(found) = met.evidence(&words) {
-            keep_better(&mut best, synonym_id, found, query.lang);
+    for met in spread.into_values() {
+        if let Some(found) = met.hit(&words) {
+            keep_better(&mut best, found, query.lang);
         }
     }
-    best
+    best.into_iter().map(|(synonym_id, hit)| (synonym_id, hit.evidence())).collect()
 }
 
-fn keep_better(best: &mut HashMap<i64, Evidence>, synonym_id: i64, found: Evidence, lang: Option<Lang>) {
-    match best.entry(synonym_id) {
-        std::collections::hash_map::Entry::Vacant(vacant) => {
-            vacant.insert(found);
-        }
-        std::collections::hash_map::Entry::Occupied(mut known) => {
-            if found.beats(known.get(), lang) {
-                known.insert(found);
-            }
-        }
+fn keep_better<'a>(best: &mut HashMap<i64, Hit<'a>>, found: Hit<'a>, lang: Option<Lang>) {
+    let known = best.entry(found.term.synonym_id).or_insert(found);
+    if found.beats(known, lang) {
+        *known = found;
     }
 }
 
 /// How one term meets the query.
-struct Meeting {
-    evidence: Option<Evidence>,
+struct Meeting<'a> {
+    hit: Option<Hit<'a>>,
     /// How well it meets each word of the query.
     words: Option<Vec<f64>>,
 }
 
-fn meet(words: &Words<'_>, term: &MatchedTerm) -> Meeting {
+fn meet<'a>(words: &Words<'_>, term: &'a MatchedTerm) -> Meeting<'a> {
     let query = words.query;
-    let matched = |kind| Match { kind, term: Some(term.term.clone()), lang: term.lang };
     let by_name = match term.section {
         Section::Name if term.key == query.key => Some(MatchKind::Exact),
         Section::Name | Section::SearchTerms if is_same_name(query, term) => Some(MatchKind::Alias),
@@ -266,8 +272,7 @@ fn meet(words: &Words<'_>, term: &MatchedTerm) -> Meeting {
     if let Some(kind) = by_name {
         // A name met only without its noise words ("jazz music") is a little less certain.
         let certainty = if term.key == query.key { 1.0 } else { 0.8 };
-        let score = term.confidence.value() * certainty;
-        return Meeting { evidence: Some(Evidence { matched: matched(kind), score }), words: None };
+        return Meeting { hit: Some(Hit { kind, term, score: term.confidence.value() * certainty }), words: None };
     }
     let weight = section_weight(term.section);
     let is_name = term.section.is_name();
@@ -276,18 +281,23 @@ fn meet(words: &Words<'_>, term: &MatchedTerm) -> Meeting {
     let text = shared.as_ref().map(|(met, of_term)| {
         // What the query says and the term lacks weighs more than what the term says besides.
         let coverage = words.weigh(met) * (0.5 + 0.5 * of_term);
-        Evidence { matched: matched(MatchKind::Text), score: weight * coverage }
+        Hit { kind: MatchKind::Text, term, score: weight * coverage }
     });
-    let fuzzy = typo_similarity(&query.key, &term.key)
-        .map(|similarity| Evidence { matched: matched(MatchKind::Fuzzy), score: weight * similarity });
-    let beginning = beginning_similarity(&query.key, &term.key)
-        .filter(|_| is_name)
-        .map(|similarity| Evidence { matched: matched(MatchKind::Text), score: weight * similarity });
-    let evidence = [text, fuzzy, beginning]
+    let fuzzy = typo_similarity(&query.key, &term.key).map(|similarity| Hit {
+        kind: MatchKind::Fuzzy,
+        term,
+        score: weight * similarity,
+    });
+    let beginning = beginning_similarity(&query.key, &term.key).filter(|_| is_name).map(|similarity| Hit {
+        kind: MatchKind::Text,
+        term,
+        score: weight * similarity,
+    });
+    let hit = [text, fuzzy, beginning]
         .into_iter()
         .flatten()
         .reduce(|best, next| if next.score > best.score { next } else { best });
-    Meeting { evidence, words: shared.map(|(met, _)| met) }
+    Meeting { hit, words: shared.map(|(met, _)| met) }
 }
 
 fn is_same_name(query: &Query, term: &MatchedTerm) -> bool {
@@ -298,34 +308,32 @@ fn is_same_name(query: &Query, term: &MatchedTerm) -> bool {
 }
 
 /// The words of the query that a tag's terms share between them.
-struct SpreadWords {
+struct SpreadWords<'a> {
     /// For each word, how well it is met at best, by the weight of the section it stands in.
     met: Vec<f64>,
-    term: Option<(f64, Match)>,
+    term: Option<(f64, &'a MatchedTerm)>,
 }
 
-impl SpreadWords {
+impl<'a> SpreadWords<'a> {
     fn new(query: &Query) -> Self {
         Self { met: vec![0.0; query.stems.len()], term: None }
     }
 
-    fn add(&mut self, met: &[f64], term: &MatchedTerm) {
+    fn add(&mut self, met: &[f64], term: &'a MatchedTerm) {
         let weight = section_weight(term.section);
         for (best, met) in self.met.iter_mut().zip(met) {
             *best = best.max(weight * met);
         }
-        let better = self.term.as_ref().is_none_or(|(known, matched)| {
-            weight > *known || (weight == *known && Some(&term.term) < matched.term.as_ref())
-        });
+        let better =
+            self.term.is_none_or(|(known, other)| weight > known || (weight == known && term.term < other.term));
         if better {
-            let matched = Match { kind: MatchKind::Text, term: Some(term.term.clone()), lang: term.lang };
-            self.term = Some((weight, matched));
+            self.term = Some((weight, term));
         }
     }
 
-    fn evidence(self, words: &Words<'_>) -> Option<Evidence> {
+    fn hit(self, words: &Words<'_>) -> Option<Hit<'a>> {
         let score = SPREAD_WEIGHT * words.weigh(&self.met);
-        self.term.map(|(_, matched)| Evidence { matched, score })
+        self.term.map(|(_, term)| Hit { kind: MatchKind::Text, term, score })
     }
 }
 
@@ -339,13 +347,12 @@ fn typo_similarity(query: &str, term: &str) -> Option<f64> {
         6..=11 => 2,
         _ => 3,
     };
-    if length.abs_diff(term_length) > allowed {
+    let may_be =
+        length.abs_diff(term_length) <= allowed as usize && may_be_near(letters(query), letters(term), allowed);
+    if !may_be || strsim::osa_distance(query, term) > allowed as usize {
         return None;
     }
-    if strsim::osa_distance(query, term) > allowed {
-        return None;
-    }
-    let share = errors(query, term) / f64::from(u32::try_from(length.max(term_length)).ok()?);
+    let share = errors(query, term, f64::INFINITY)? / f64::from(u32::try_from(length.max(term_length)).ok()?);
     Some((1.0 - TYPO_COST * share).max(0.0))
 }
 

@@ -8,7 +8,10 @@ use std::{
     sync::OnceLock,
 };
 
-use super::{answer::Corrected, typing::errors};
+use super::{
+    answer::Corrected,
+    typing::{errors, letters, may_be_near},
+};
 use crate::{
     domain::{split_elisions, words},
     embed::is_english_word,
@@ -29,14 +32,15 @@ const MOST_ERRORS_OF_LONG: f64 = 1.4;
 /// A word of the dictionary.
 struct Word {
     text: &'static str,
-    /// Which letters it has, one bit each: words that differ in more letters than errors can change are passed over.
+    /// Its [`letters`].
     letters: u32,
     length: usize,
 }
 
 /// The dictionary, read once.
 struct Dictionary {
-    words: Vec<Word>,
+    /// By their first letter: it is right nearly always, even in a misspelt word.
+    words: HashMap<char, Vec<Word>>,
     known: HashSet<&'static str>,
 }
 
@@ -44,8 +48,12 @@ impl Dictionary {
     fn get() -> &'static Self {
         static LOADED: OnceLock<Dictionary> = OnceLock::new();
         LOADED.get_or_init(|| {
-            let words = WORDS.lines().map(|text| Word { text, letters: letters(text), length: text.chars().count() });
-            Self { words: words.collect(), known: WORDS.lines().collect() }
+            let mut words: HashMap<char, Vec<Word>> = HashMap::new();
+            for text in WORDS.lines() {
+                let word = Word { text, letters: letters(text), length: text.chars().count() };
+                words.entry(text.chars().next().unwrap_or_default()).or_default().push(word);
+            }
+            Self { words, known: WORDS.lines().collect() }
         })
     }
 
@@ -57,21 +65,13 @@ impl Dictionary {
             SHORTEST..LONG => (1, MOST_ERRORS),
             _ => (2, MOST_ERRORS_OF_LONG),
         };
-        let first = typed.chars().next();
         let may_be = |word: &&Word| {
-            // The first letter is right nearly always. An error changes two letters of the set at most: one goes, one comes.
-            word.text.chars().next() == first
-                && (word.letters ^ letters).count_ones() <= 2 * forgiven
-                && word.length.abs_diff(length) <= forgiven as usize
+            may_be_near(word.letters, letters, forgiven) && word.length.abs_diff(length) <= forgiven as usize
         };
-        let with_errors = |word: &Word| (errors(typed, word.text), word.text);
-        let near = self.words.iter().filter(may_be).map(with_errors).filter(|(errors, _)| *errors <= most);
+        let with_errors = |word: &Word| Some((errors(typed, word.text, most)?, word.text));
+        let near = self.words.get(&typed.chars().next()?)?.iter().filter(may_be).filter_map(with_errors);
         near.reduce(|best, next| if next.0 < best.0 { next } else { best }).map(|(_, text)| text)
     }
-}
-
-fn letters(text: &str) -> u32 {
-    text.bytes().fold(0, |set, byte| if byte.is_ascii_lowercase() { set | 1 << (byte - b'a') } else { set | 1 << 31 })
 }
 
 /// The words of a query that may be misspelt, folded: long enough, and not in the dictionary.

@@ -59,8 +59,7 @@ pub(super) fn spread(
         let Some(by) = tags.get(id).and_then(|tag| named.get(&*tag.key)) else { continue };
         let share = (by / sum).min(1.0);
         let raised = round(fused.score + SHARE * (FUSED_CEILING - fused.score).max(0.0) * share);
-        fused.note = format!("; related to what is found [+{:.2}]", raised - fused.score);
-        fused.score = raised;
+        (fused.raised, fused.score) = (raised - fused.score, raised);
     }
 }
 

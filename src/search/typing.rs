@@ -1,5 +1,7 @@
 //! Typing errors: how many lie between what was typed and what was meant.
 
+use std::sync::LazyLock;
+
 /// A letter beside the right one on the keyboard, a letter typed twice or once instead of twice, and two letters swapped are
 /// likelier than any other error.
 const LIKELY_ERROR: f64 = 0.7;
@@ -8,15 +10,17 @@ const LIKELY_ERROR: f64 = 0.7;
 const KEYBOARDS: [[&str; 3]; 2] = [["qwertyuiop", "asdfghjkl", "zxcvbnm"], ["azertyuiop", "qsdfghjklm", "wxcvbn"]];
 
 /// The errors that turn one text into the other (optimal string alignment: a letter more, less or other, two neighbours
-/// swapped), each counted by how likely it is.
-pub(super) fn errors(typed: &str, meant: &str) -> f64 {
+/// swapped), each counted by how likely it is. `None` where they are more than `most`.
+pub(super) fn errors(typed: &str, meant: &str, most: f64) -> Option<f64> {
     let (typed, meant): (Vec<char>, Vec<char>) = (typed.chars().collect(), meant.chars().collect());
     let width = meant.len() + 1;
     // Three rows of the table: that of the letter, the one before and the one before that.
-    let mut before_last = vec![0.0f64; width];
+    let (mut before_last, mut row) = (vec![0.0f64; width], vec![0.0f64; width]);
     let mut last: Vec<f64> = (0..width).map(count).collect();
+    let mut least = 0.0f64;
     for (place, letter) in typed.iter().enumerate() {
-        let mut row = vec![count(place + 1); width];
+        row[0] = count(place + 1);
+        let least_before = std::mem::replace(&mut least, row[0]);
         for (other_place, other) in meant.iter().enumerate() {
             let at = other_place + 1;
             let replaced = last[at - 1] + if letter == other { 0.0 } else { replacing(*letter, *other) };
@@ -31,15 +35,45 @@ pub(super) fn errors(typed: &str, meant: &str) -> f64 {
             if swapped {
                 row[at] = row[at].min(before_last[at - 2] + LIKELY_ERROR);
             }
+            least = least.min(row[at]);
         }
-        before_last = std::mem::replace(&mut last, row);
+        // The next rows are made of these two, and never fewer errors.
+        if least > most && least_before > most {
+            return None;
+        }
+        std::mem::swap(&mut before_last, &mut last);
+        std::mem::swap(&mut last, &mut row);
     }
-    last.last().copied().unwrap_or_default()
+    last.last().copied().filter(|errors| *errors <= most)
+}
+
+/// Which letters a text has, one bit each; one for all that are none of `a` to `z`.
+pub(super) fn letters(text: &str) -> u32 {
+    text.chars().fold(0, |set, letter| set | bit(letter))
+}
+
+fn bit(letter: char) -> u32 {
+    if letter.is_ascii_lowercase() { 1 << (u32::from(letter) - u32::from('a')) } else { 1 << 31 }
+}
+
+/// Whether so many errors may turn a text with these [`letters`] into one with those; comparing them is dear. An error changes
+/// two letters of the set at most: one goes, one comes.
+pub(super) const fn may_be_near(letters: u32, others: u32, errors: u32) -> bool {
+    (letters ^ others).count_ones() <= 2 * errors
 }
 
 /// A letter for another.
 fn replacing(typed: char, meant: char) -> f64 {
-    if KEYBOARDS.iter().any(|rows| are_neighbours(rows, typed, meant)) { LIKELY_ERROR } else { 1.0 }
+    /// For each letter from `a` on, the set of its neighbours.
+    static NEIGHBOURS: LazyLock<Vec<u32>> = LazyLock::new(|| {
+        let near = |one, other: &char| KEYBOARDS.iter().any(|rows| are_neighbours(rows, one, *other));
+        ('a'..='z')
+            .map(|one| ('a'..='z').filter(|other| near(one, other)).fold(0, |set, other| set | bit(other)))
+            .collect()
+    });
+    let place = u32::from(typed).wrapping_sub(u32::from('a')) as usize;
+    let is_near = NEIGHBOURS.get(place).is_some_and(|near| near & bit(meant) != 0);
+    if is_near { LIKELY_ERROR } else { 1.0 }
 }
 
 /// A letter too many or too few, that may be a repetition.
@@ -81,8 +115,11 @@ mod tests {
             ("funk", "punk", 1.0),
             ("", "pop", 3.0),
         ] {
-            assert!((errors(typed, meant) - expected).abs() < 1e-9, "{typed} ~ {meant}: {}", errors(typed, meant));
-            assert!((errors(meant, typed) - expected).abs() < 1e-9, "{meant} ~ {typed}");
+            for (one, other) in [(typed, meant), (meant, typed)] {
+                let found = errors(one, other, expected).unwrap();
+                assert!((found - expected).abs() < 1e-9, "{one} ~ {other}: {found}");
+                assert_eq!(errors(one, other, expected - 0.1), None, "{one} ~ {other}");
+            }
         }
     }
 
@@ -92,8 +129,10 @@ mod tests {
         for typed in words {
             for meant in words {
                 let unweighted = count(strsim::osa_distance(typed, meant));
-                let weighted = errors(typed, meant);
+                let weighted = errors(typed, meant, f64::INFINITY).unwrap();
                 assert!(weighted <= unweighted && weighted >= LIKELY_ERROR * unweighted - 1e-9, "{typed} ~ {meant}");
+                let errors = u32::try_from(strsim::osa_distance(typed, meant)).unwrap();
+                assert!(may_be_near(letters(typed), letters(meant), errors), "{typed} ~ {meant}");
             }
         }
     }

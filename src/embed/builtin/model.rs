@@ -1,13 +1,19 @@
 //! BERT's forward pass over 8-bit weights (Devlin et al., 2018, "BERT: Pre-training of Deep Bidirectional Transformers"),
 //! mean-pooled over the tokens and L2-normalised, as sentence-transformers does for all-MiniLM-L6-v2.
 
-use std::{borrow::Cow, io::Cursor};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    io::Cursor,
+    sync::OnceLock,
+};
 
 use candle_core::{
     Device, IndexOp, Result, Tensor,
     quantized::{GgmlDType, QStorage, QTensor, gguf_file::Content},
 };
 use candle_nn::ops::{layer_norm, softmax_last_dim};
+use serde::Deserialize;
 use tokenizers::Tokenizer;
 
 use super::weights::{Weights, bytes};
@@ -18,8 +24,26 @@ static TOKENIZER: &[u8] = include_bytes!("../../../data/minilm-tokenizer.json");
 
 /// Whether the model has this word, folded, as one token: some 30,000 do, nearly all of them English.
 pub(super) fn is_token(word: &str) -> bool {
-    let entry = format!("\"{word}\":");
-    std::str::from_utf8(TOKENIZER).is_ok_and(|tokens| tokens.contains(&entry))
+    static TOKENS: OnceLock<HashSet<&str>> = OnceLock::new();
+    TOKENS.get_or_init(tokens).contains(word)
+}
+
+/// The whole words of the tokenizer's vocabulary.
+fn tokens() -> HashSet<&'static str> {
+    #[derive(Deserialize)]
+    struct Shipped<'a> {
+        #[serde(borrow)]
+        model: Vocabulary<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Vocabulary<'a> {
+        // A token that is escaped in JSON cannot be borrowed: a quotation mark or a backslash, and no word.
+        #[serde(borrow)]
+        vocab: HashMap<Cow<'a, str>, u32>,
+    }
+    let read: Shipped<'static> = serde_json::from_slice(TOKENIZER).expect("the shipped tokenizer is read in tests");
+    let borrowed = |token| if let Cow::Borrowed(token) = token { Some(token) } else { None };
+    read.model.vocab.into_keys().filter_map(borrowed).filter(|token| token.chars().all(char::is_alphabetic)).collect()
 }
 
 /// Longest text in tokens, `[CLS]` and `[SEP]` included; the rest is cut off (the model was trained with so many).
