@@ -18,6 +18,7 @@ mod lines;
 mod migrate;
 mod output;
 mod progress;
+mod pull;
 mod reembed;
 mod render;
 mod restore;

@@ -113,15 +113,16 @@ impl Searcher {
         let started = Instant::now();
         let gloss = self.gloss(request).await?;
         let query = Query::new(&request.q, request.lang, &gloss);
-        let embedding = match (request.branches, request.by_standby) {
-            (Branches::Lexical, _) => QueryEmbedding::default(),
-            (_, true) => self.embedder.embed_query_by_standby(&gloss.text).await,
-            (_, false) => self.embedder.embed_query(&gloss.text, self.settings.embed_deadline).await,
-        };
+        let mut embedding = self.embed(request, &gloss).await;
+        let mut embedded = started.elapsed();
+        let mut recalled = self.recall(&query, request, embedding.vector.as_ref()).await?;
+        if recalled.vectors.is_empty() && self.is_of_former_space(request, &embedding) {
+            embedding = self.embed(request, &gloss).await;
+            embedded = started.elapsed();
+            recalled = self.recall(&query, request, embedding.vector.as_ref()).await?;
+        }
         let degraded: Vec<Degraded> = embedding.failure.iter().map(|failure| degraded(failure, &embedding)).collect();
         let vector = embedding.vector;
-        let embedded = started.elapsed();
-        let recalled = self.recall(&query, request, vector.as_ref()).await?;
         let calibration = self.store.calibration(vector.as_ref().map_or("", |vector| vector.space.as_str()));
         let ranked = rank(&query, &recalled, &calibration, request);
         let (terms, vectors) = (recalled.terms.len(), recalled.vectors.len());
@@ -148,6 +149,21 @@ impl Searcher {
         }
         let names = self.store.names_by_french(&phrase_keys(&request.q)).await?;
         Ok(gloss(&request.q, request.lang, &names))
+    }
+
+    async fn embed(&self, request: &SearchRequest, gloss: &Gloss) -> QueryEmbedding {
+        match (request.branches, request.by_standby) {
+            (Branches::Lexical, _) => QueryEmbedding::default(),
+            (_, true) => self.embedder.embed_query_by_standby(&gloss.text).await,
+            (_, false) => self.embedder.embed_query(&gloss.text, self.settings.embed_deadline).await,
+        }
+    }
+
+    /// Whether the active space was changed over after the query was embedded.
+    fn is_of_former_space(&self, request: &SearchRequest, embedding: &QueryEmbedding) -> bool {
+        let is_active = !request.by_standby && embedding.failure.is_none();
+        let space = embedding.vector.as_ref().map(|vector| vector.space.as_str());
+        is_active && space.is_some() && space != self.store.active_space().as_deref()
     }
 
     async fn recall(

@@ -9,11 +9,11 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
-use super::{EmbedError, Embedder, text::TEMPLATE_VERSION};
+use super::{EmbedError, EmbedModel, Embedder, text::TEMPLATE_VERSION};
 use model::Model;
 
 /// What the names of its spaces begin with.
-const FAMILY: &str = "builtin:";
+pub(super) const FAMILY: &str = "builtin:";
 
 /// Weights and prefixes: raised with every change of `data/minilm.gguf` (a test holds its digest), and of the forward pass
 /// where it moves vectors by more than rounding does.
@@ -74,6 +74,10 @@ impl Embedder for BuiltinEmbedder {
 
     fn family(&self) -> &'static str {
         FAMILY
+    }
+
+    fn model(&self) -> Option<EmbedModel> {
+        Some(EmbedModel::Builtin)
     }
 
     fn describe(&self) -> String {

@@ -135,6 +135,16 @@ const OTHER: VectorTable = VectorTable {
 impl PostgresStore {
     /// See [`crate::store::SearchStore::recall`].
     pub(super) async fn recall_candidates(&self, recall: &Recall<'_>) -> Result<Recalled> {
+        let recalled = self.recall_once(recall).await?;
+        // No vector at all: the active space may be another one since it was last read, and vectors lie elsewhere.
+        let is_doubtful = recall.vector.is_some() && recalled.vectors.is_empty();
+        if is_doubtful && self.vocabulary.refresh(&self.readers).await? {
+            return self.recall_once(recall).await;
+        }
+        Ok(recalled)
+    }
+
+    async fn recall_once(&self, recall: &Recall<'_>) -> Result<Recalled> {
         let (word_tags, tag_count, is_active, misspelt) = self.vocabulary.read(|held| {
             let word_tags: Vec<usize> = recall.stems.iter().map(|stems| held.tags_with(stems)).collect();
             let space = recall.vector.map(|(space, _)| space);
