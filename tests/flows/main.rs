@@ -11,3 +11,4 @@ mod live;
 mod ollama;
 mod processes;
 mod real_input;
+mod reembed;
