@@ -82,8 +82,7 @@ fn prompt(settings: &Settings) -> Result<PromptTemplate, AppError> {
 /// database's own is chosen when something is first embedded. `longest`: dimensions that the database keeps.
 pub(super) fn embedders(settings: &Settings, ollama: &OllamaClient, longest: Option<usize>) -> Embedders {
     let builtin: Arc<dyn Embedder> = Arc::new(BuiltinEmbedder::default());
-    let (client, keep_alive, standby) =
-        (Arc::new(ollama.clone()), settings.embed.keep_alive, Arc::clone(&builtin));
+    let (client, keep_alive, standby) = (Arc::new(ollama.clone()), settings.embed.keep_alive, Arc::clone(&builtin));
     let make: MakeEmbedder = Arc::new(move |model| match model {
         EmbedModel::Builtin => Arc::clone(&standby),
         EmbedModel::Ollama(name) => {

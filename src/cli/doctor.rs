@@ -207,7 +207,9 @@ async fn embedder(app: &App) -> Vec<Check> {
     let embedder = app.embedder.status().await;
     let space = embedder.space.map(|space| format!(", space {space}")).unwrap_or_default();
     let configured = embedder.configured.map_or_else(String::new, |configured| {
-        format!(" (the settings name {configured}, the choice for a new database; `musonym reembed --model` changes over)")
+        format!(
+            " (the settings name {configured}, the choice for a new database; `musonym reembed --model` changes over)"
+        )
     });
     let mut checks = vec![match embedder.problem {
         None => Check::ok("embedder", format!("{}{space}{configured}", embedder.describe)),

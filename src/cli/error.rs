@@ -3,7 +3,11 @@
 use std::io;
 
 use crate::{
-    app::AppError, config::ConfigError, embed::{ChangeError, EmbedError}, search::SearchError, store::StoreError,
+    app::AppError,
+    config::ConfigError,
+    embed::{ChangeError, EmbedError},
+    search::SearchError,
+    store::StoreError,
     telemetry::TelemetryError,
 };
 

@@ -92,7 +92,9 @@ impl FillProgress {
     /// It waits; each reason is told once.
     pub(super) fn waits(&mut self, reason: &str) {
         if self.waiting.as_deref() != Some(reason) {
-            say(format_args!("waiting: {reason} (tried again every few seconds; Ctrl-C stops, and what is done is kept)"));
+            say(format_args!(
+                "waiting: {reason} (tried again every few seconds; Ctrl-C stops, and what is done is kept)"
+            ));
             self.waiting = Some(reason.to_owned());
         }
     }

@@ -74,10 +74,10 @@ async fn change_over(app: &App, args: &ReembedArgs, shutdown: &Shutdown) -> Resu
         Ok(app.embedder.begin_change(args.model.as_ref(), app.settings.embed.batch, args.abandon).await?)
     };
     let begun = tokio::select! {
-        begun = begun => begun?,
-        () = shutdown.token().cancelled() => return Err(CliError::Interrupted),
+        begun = begun => begun,
+        () = shutdown.token().cancelled() => Err(CliError::Interrupted),
     };
-    let mut change = match begun {
+    let mut change = match begun? {
         SpaceChange::InForce { space, queued } => return in_force(app, args, (&space, queued), shutdown).await,
         SpaceChange::Begun(change) => change,
     };

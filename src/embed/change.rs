@@ -9,15 +9,16 @@ use std::{
 };
 
 use super::{EmbedError, EmbedModel, EmbedService, Embedder, Halves, calibrate::calibrate_space, document_text};
-use crate::store::{
-    EmbedInput, HeldLock, NextSpace, SpaceProgress, SpaceSwitch, Store, StoreError, Switched,
-};
+use crate::store::{EmbedInput, HeldLock, NextSpace, SpaceProgress, SpaceSwitch, Store, StoreError, Switched};
 
 /// How often a text that is refused alone is tried in one run: a model may have a bad moment.
 const ATTEMPTS: u32 = 2;
 
 /// How long a process whose change was given up may take to notice: it does so with its next batch.
 const GIVEN_UP_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long the lock of a process that was killed may last: PostgreSQL has to notice.
+const KILLED_WITHIN: Duration = Duration::from_secs(2);
 
 /// How often to look whether it has.
 const LOOK_AT_LOCK: Duration = Duration::from_millis(100);
@@ -44,7 +45,9 @@ pub enum ChangeError {
         progress: SpaceProgress,
     },
     /// Another process works on a change now.
-    #[error("another `musonym reembed` works on this database: let it come to its end, or stop it (what it has done stays)")]
+    #[error(
+        "another `musonym reembed` works on this database: let it come to its end, or stop it (what it has done stays)"
+    )]
     AtWork,
     /// Another process has given this change up.
     #[error("the change to {0} was given up by another `musonym reembed`")]
@@ -161,7 +164,7 @@ impl EmbedService {
         let (embedder, space) = self.target(model).await?;
         let name = embedder.model().map_or_else(|| embedder.describe(), |model| model.to_string());
         let next = NextSpace { space, model: name };
-        let mut patience = Duration::ZERO;
+        let mut patience = KILLED_WITHIN;
         if let Some(other) = self.store.next_space().await?.filter(|other| other.space != next.space) {
             // Of the same model, its weights are others by now: nobody can finish it.
             if !abandon && other.model != next.model {
@@ -256,8 +259,10 @@ impl EmbedService {
         let in_force = self.model_in_force().await?;
         if let Some(model) = model.or(under_way.as_ref()) {
             // As it was spelt before: the name is part of the space.
-            let spelt = [&under_way, &in_force].into_iter().flatten().find(|known| known.is_same(model));
-            let model = spelt.unwrap_or(model);
+            let configured = self.known.embedders.allowed.iter().filter_map(|embedder| embedder.model());
+            let known = [&under_way, &in_force].into_iter().flatten().cloned();
+            let spelt = known.chain(configured).find(|known| known.is_same(model));
+            let model = spelt.as_ref().unwrap_or(model);
             let embedder = self.known.of_model(model).ok_or_else(|| ChangeError::Unknown(model.to_string()))?;
             let space = self.offer(&embedder).await?;
             return Ok((embedder, space));
@@ -273,6 +278,8 @@ impl EmbedService {
                     }
                     return Ok((Arc::clone(embedder), space));
                 }
+                // Another model in its place would be no answer to who asked for this one.
+                (Err(error @ EmbedError::TooWide { .. }), _) => return Err(error.into()),
                 (Err(error), before) => problem = before.or(Some(error)),
             }
         }

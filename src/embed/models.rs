@@ -120,7 +120,8 @@ impl Known {
             return Some(embedder);
         }
         // An embedder that has no model of a name: those of tests.
-        let nameless = |embedder: &&Arc<dyn Embedder>| embedder.model().is_none() && space.starts_with(embedder.family());
+        let nameless =
+            |embedder: &&Arc<dyn Embedder>| embedder.model().is_none() && space.starts_with(embedder.family());
         self.embedders.allowed.iter().find(nameless).cloned()
     }
 

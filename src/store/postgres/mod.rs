@@ -213,10 +213,8 @@ impl PostgresStore {
     /// Takes a lock on a connection of its own: the server gives it back however the process ends.
     async fn lock_change(&self) -> Result<Option<HeldLock>> {
         let mut connection = self.readers.acquire().await?.detach();
-        let free: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-            .bind(CHANGE_LOCK)
-            .fetch_one(&mut connection)
-            .await?;
+        let free: bool =
+            sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(CHANGE_LOCK).fetch_one(&mut connection).await?;
         if free {
             return Ok(Some(HeldLock::new(connection)));
         }

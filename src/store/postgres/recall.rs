@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     domain::{TagType, rarity},
-    store::{CandidateTag, EXACT_OR_MISSPELT_SHARE, MatchedTerm, Recall, Recalled, Result, VectorHit, may_be_misspelt},
+    store::{
+        CandidateTag, EXACT_OR_MISSPELT_SHARE, MatchedTerm, Recall, Recalled, Result, SearchStore, VectorHit,
+        may_be_misspelt,
+    },
 };
 
 /// Terms looked at for one word of a query. A word that stands in more says little, and what holds all words of the query is
@@ -135,10 +138,13 @@ const OTHER: VectorTable = VectorTable {
 impl PostgresStore {
     /// See [`crate::store::SearchStore::recall`].
     pub(super) async fn recall_candidates(&self, recall: &Recall<'_>) -> Result<Recalled> {
+        let believed = self.active_space();
         let recalled = self.recall_once(recall).await?;
+        if recall.vector.is_none() || !recalled.vectors.is_empty() {
+            return Ok(recalled);
+        }
         // No vector at all: the active space may be another one since it was last read, and vectors lie elsewhere.
-        let is_doubtful = recall.vector.is_some() && recalled.vectors.is_empty();
-        if is_doubtful && self.vocabulary.refresh(&self.readers).await? {
+        if self.active_space() != believed || self.vocabulary.refresh(&self.readers).await? {
             return self.recall_once(recall).await;
         }
         Ok(recalled)

@@ -11,8 +11,8 @@ use super::{
 use crate::{
     domain::{NewJob, Priority},
     store::{
-        AdminStore, EmbedInput, HeldLock, NextSpace, Result, SETTING_CALIBRATION, SETTING_EMBEDDING_SPACE, SpaceProgress,
-        SpaceStore, SpaceSwitch, StoreError, Switched, spaces::SETTING_NEXT_SPACE,
+        AdminStore, EmbedInput, HeldLock, NextSpace, Result, SETTING_CALIBRATION, SETTING_EMBEDDING_SPACE,
+        SpaceProgress, SpaceStore, SpaceSwitch, StoreError, Switched, spaces::SETTING_NEXT_SPACE,
     },
 };
 
@@ -123,7 +123,8 @@ impl SpaceStore for SqlStore {
 }
 
 fn parse(text: &str) -> Result<NextSpace> {
-    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("the setting {SETTING_NEXT_SPACE}: {error}")))
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Corrupt(format!("the setting {SETTING_NEXT_SPACE}: {error}")))
 }
 
 async fn next_space(connection: &mut DbConnection) -> Result<Option<NextSpace>> {
@@ -167,11 +168,7 @@ async fn drop_beside(connection: &mut DbConnection, space: &str) -> Result<()> {
     Ok(())
 }
 
-async fn store_beside(
-    connection: &mut DbConnection,
-    space: &str,
-    vectors: &[(i64, i64, Vec<f32>)],
-) -> Result<usize> {
+async fn store_beside(connection: &mut DbConnection, space: &str, vectors: &[(i64, i64, Vec<f32>)]) -> Result<usize> {
     let mut stored = 0;
     for (synonym_id, version, vector) in vectors {
         let is_stored = dialect::store_other_vector(&mut *connection, space, *synonym_id, *version, vector).await?;
