@@ -1,11 +1,12 @@
 //! Progress of long work: bars on a terminal, nothing otherwise.
 
 use std::{
+    fmt,
     io::{self, IsTerminal},
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{error::CliError, output::say};
@@ -52,8 +53,12 @@ pub(super) struct FillProgress {
 impl FillProgress {
     /// A fill that has come so far.
     pub(super) fn new(start: SpaceProgress) -> Self {
-        const BAR: &str = "{msg:<10} [{bar:26}] {human_pos}/{human_len} tags, {per_sec:.0}, {eta} left";
-        let bar = styled("embedding", start.rows, BAR);
+        const BAR: &str = "{msg:<10} [{bar:26}] {human_pos}/{human_len} tags, {rate}, {eta} left";
+        let bar = bars().add(ProgressBar::new(start.rows));
+        bar.set_style(style(BAR).with_key("rate", |state: &ProgressState, text: &mut dyn fmt::Write| {
+            let _ = write!(text, "{:.1}/s", state.per_sec());
+        }));
+        bar.set_message("embedding");
         bar.set_position(start.done);
         bar.reset_eta();
         let began = Instant::now();
@@ -105,11 +110,14 @@ impl FillProgress {
 }
 
 fn styled(title: &str, total: u64, template: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = bars().add(ProgressBar::new(total));
-    bar.set_style(style.progress_chars("=> "));
+    bar.set_style(style(template));
     bar.set_message(title.to_owned());
     bar
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
 }
 
 /// Whether a job in this state is over.

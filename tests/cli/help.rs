@@ -86,6 +86,7 @@ fn wrong_usage_ends_with_2_and_writes_nothing() {
         &["review", "list", "--status", "active"],
         &["jobs", "show", "one"],
         &["jobs", "list", "--state", "asleep"],
+        &["reembed", "--model", "embeddinggemma"],
         &["demo", "--database", "sqlite:x.db"],
         &["demo", "--exit", "--bind", "127.0.0.1:1"],
     ] {
