@@ -1,7 +1,7 @@
 //! The embedders that serve this database, and the guard of its embedding spaces.
 //!
 //! One space is active: the first embedder that answers fixes it for the database, and only `musonym reembed` changes it
-//! (`change.rs`). Which embedder makes it follows from its name. The standby (the built-in model) has vectors of its own for
+//! (`change`). Which embedder makes it follows from its name. The standby (the built-in model) has vectors of its own for
 //! every tag, and answers a query that the active embedder misses.
 
 use std::{
