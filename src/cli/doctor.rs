@@ -3,13 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{
-    OutputArgs,
-    error::CliError,
-    output::{Output, say},
-    pull::pull,
-    render::printable,
-};
+use super::{OutputArgs, error::CliError, output::Output, pull::pull, render::printable};
 use crate::{
     app::{App, AppError, ollama_client},
     cache::Shared,

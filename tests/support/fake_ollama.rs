@@ -144,7 +144,7 @@ pub struct Gate {
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        self.shared.gates.send_modify(|gates| drop(gates.remove(&self.model)));
+        self.shared.gates.send_modify(|gates| _ = gates.remove(&self.model));
     }
 }
 
@@ -230,7 +230,7 @@ impl FakeOllama {
     /// Lets this model answer `calls` calls of embed, and holds back all further ones until the guard is dropped.
     pub fn let_through(&self, model: &str, calls: usize) -> Gate {
         let model = contract::with_tag(model);
-        self.shared.gates.send_modify(|gates| drop(gates.insert(model.clone(), calls)));
+        self.shared.gates.send_modify(|gates| _ = gates.insert(model.clone(), calls));
         Gate { shared: self.shared.clone(), model }
     }
 
