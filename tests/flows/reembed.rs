@@ -377,7 +377,7 @@ async fn a_model_that_is_too_wide_for_postgres_is_refused_before_any_work() {
     let mut change = Running::start(&home, &["reembed", "--model", "ollama:mxbai-embed-large", "--json"]);
     let report = change.succeeded().await;
     assert!(report["space"].as_str().unwrap().starts_with("ollama:mxbai-embed-large:none:768:"), "{report}");
-    assert_eq!(database.number("SELECT min(embedding_dimensions) FROM mir_synonym").await, 768);
+    assert_eq!(database.number("SELECT min(embedding_dimensions)::bigint FROM mir_synonym").await, 768);
 
     // Nor is it the first choice of a new database, or another silently taken in its place.
     let fresh = Database::create().await.unwrap();

@@ -132,8 +132,8 @@ impl PostgresOptions {
     }
 }
 
-/// One process at a time fills the next embedding space: `musonymE` as a number.
-const CHANGE_LOCK: i64 = 7_887_337_244_841_307_461;
+/// One process at a time fills the next embedding space: `musonymM` as a number.
+const CHANGE_LOCK: i64 = 7_887_337_244_841_307_469;
 
 /// The server backend.
 pub struct PostgresStore {
