@@ -64,7 +64,7 @@ async fn change_over(app: &App, args: &ReembedArgs, shutdown: &Shutdown) -> Resu
     if args.abandon && args.model.is_none() {
         return abandon(app, args.output).await;
     }
-    let began = Instant::now();
+    let started = Instant::now();
     let begun = async {
         if args.pull
             && let Some(model) = wanted(app, args).await?
@@ -82,7 +82,7 @@ async fn change_over(app: &App, args: &ReembedArgs, shutdown: &Shutdown) -> Resu
         SpaceChange::Begun(change) => change,
     };
     let changed = fill(&mut change, shutdown).await?;
-    let seconds = began.elapsed().as_secs_f64();
+    let seconds = started.elapsed().as_secs_f64();
     let mut output = Output::new();
     let next = change.next();
     if args.output.json {

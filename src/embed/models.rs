@@ -104,12 +104,12 @@ impl Known {
         if let Some(given) = self.embedders.allowed.iter().chain(&self.embedders.standby).find(is_it) {
             return Some(Arc::clone(given));
         }
-        let make = self.embedders.others.as_ref()?;
+        let of_others = self.embedders.others.as_ref()?;
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = made.iter().find(is_it) {
             return Some(Arc::clone(known));
         }
-        let embedder = make(model);
+        let embedder = of_others(model);
         made.push(Arc::clone(&embedder));
         Some(embedder)
     }
