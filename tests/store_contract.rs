@@ -61,6 +61,8 @@ mod restore;
 mod review;
 #[path = "store_contract/search.rs"]
 mod search;
+#[path = "store_contract/spaces.rs"]
+mod spaces;
 #[path = "store_contract/sqlite_backup.rs"]
 mod sqlite_backup;
 #[path = "store_contract/sqlite_durability.rs"]

@@ -60,7 +60,8 @@ impl App {
         let ollama = ollama_client(&settings)?;
         let shared = shared_cache(&settings, &*store).await?;
         let cache = Arc::new(Cache::new(settings.cache.kept, shared.clone()));
-        let embedder = EmbedService::new(Arc::clone(&store), providers::embedders(&settings, &ollama));
+        let embedder =
+            EmbedService::new(Arc::clone(&store), providers::embedders(&settings, &ollama, store.longest_vector()));
         let embedder = Arc::new(embedder.sharing(shared.clone()));
         Ok(Self { settings, store, embedder, cache, shared, ollama, events: Events::default() })
     }

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use super::AppError;
 use crate::{
     config::{ConfigError, EmbedProvider, GenerateProvider, Settings},
-    embed::{BuiltinEmbedder, EmbedService, Embedder, Embedders, OllamaEmbedder},
+    embed::{BuiltinEmbedder, EmbedModel, EmbedService, Embedder, Embedders, MakeEmbedder, OllamaEmbedder},
     generate::{Generator, LexiconGenerator, OllamaGenerator, PromptTemplate},
     ollama::{OllamaClient, OllamaTimeouts},
 };
@@ -82,19 +82,24 @@ fn prompt(settings: &Settings) -> Result<PromptTemplate, AppError> {
     PromptTemplate::parse(&text).map_err(|error| refused(format!("is no prompt: {error}")))
 }
 
-/// The embedders that the settings allow, and the built-in one as standby. Nothing is sent: the database's own is chosen
-/// when something is first embedded.
-pub(super) fn embedders(settings: &Settings, ollama: &OllamaClient) -> Embedders {
+/// The embedders that the settings allow, the built-in one as standby, and how any other is made. Nothing is sent: the
+/// database's own is chosen when something is first embedded. `longest`: dimensions that the database keeps.
+pub(super) fn embedders(settings: &Settings, ollama: &OllamaClient, longest: Option<usize>) -> Embedders {
     let builtin: Arc<dyn Embedder> = Arc::new(BuiltinEmbedder::default());
-    let ollama = || -> Arc<dyn Embedder> {
-        Arc::new(OllamaEmbedder::new(Arc::new(ollama.clone()), &settings.embed.model, settings.embed.keep_alive))
-    };
+    let (client, keep_alive, standby) = (Arc::new(ollama.clone()), settings.embed.keep_alive, Arc::clone(&builtin));
+    let make: MakeEmbedder = Arc::new(move |model| match model {
+        EmbedModel::Builtin => Arc::clone(&standby),
+        EmbedModel::Ollama(name) => {
+            Arc::new(OllamaEmbedder::new(Arc::clone(&client), name, keep_alive).within(longest))
+        }
+    });
+    let configured = || make(&EmbedModel::Ollama(settings.embed.model.clone()));
     let allowed = match settings.embed.provider {
         EmbedProvider::Builtin => vec![Arc::clone(&builtin)],
-        EmbedProvider::Ollama => vec![ollama()],
-        EmbedProvider::Auto => vec![ollama(), Arc::clone(&builtin)],
+        EmbedProvider::Ollama => vec![configured()],
+        EmbedProvider::Auto => vec![configured(), Arc::clone(&builtin)],
     };
-    Embedders { allowed, standby: Some(builtin) }
+    Embedders { allowed, standby: Some(builtin), others: Some(make) }
 }
 
 /// How long a look at Ollama may take where somebody waits for the answer.

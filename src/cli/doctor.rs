@@ -1,23 +1,16 @@
 //! `musonym doctor`: what is there, what is missing, and the commands that help.
 
-use std::collections::HashMap;
-
 use clap::Args;
 use serde::Serialize;
 
-use super::{
-    OutputArgs,
-    error::CliError,
-    output::{Output, say},
-    progress::bytes_bar,
-    render::printable,
-};
+use super::{OutputArgs, error::CliError, output::Output, pull::pull, render::printable};
 use crate::{
-    app::{App, ollama_client},
+    app::{App, AppError, ollama_client},
     cache::Shared,
     config::{Database, EmbedProvider, GenerateProvider, Settings},
+    embed::EmbedModel,
     ollama::{OllamaClient, OllamaError},
-    store::VectorIndexReport,
+    store::{NextSpace, SpaceProgress, VectorIndexReport},
 };
 
 /// Tell what works, what is missing, and which command helps.
@@ -71,13 +64,26 @@ impl Check {
 
 pub(super) async fn run(args: DoctorArgs, settings: Settings) -> Result<(), CliError> {
     let ollama = ollama_client(&settings)?;
+    let app = open(&settings).await;
+    // The model that the database is embedded with is the one that is needed, whatever the settings name.
+    let in_force = match &app {
+        Ok(Some(app)) => app.embedder.model_in_force().await.ok().flatten(),
+        _ => None,
+    };
+    let wanted = wanted(&settings, in_force);
     if args.pull {
-        pull_missing(&ollama, &settings).await?;
+        for (_, model, _) in &wanted {
+            pull(&ollama, model).await?;
+        }
     }
     let mut checks = vec![config(&settings)];
-    checks.extend(models(&ollama, &settings).await);
+    checks.extend(models(&ollama, wanted).await);
     checks.push(cache(&settings).await);
-    checks.extend(database(settings).await);
+    checks.extend(match app {
+        Ok(Some(app)) => database(&app).await,
+        Ok(None) => vec![Check::ok("database", not_there(&settings))],
+        Err(error) => vec![Check::not_ok("database", true, error.to_string(), None)],
+    });
     let mut output = Output::new();
     for check in &checks {
         if args.output.json {
@@ -106,21 +112,23 @@ fn config(settings: &Settings) -> Check {
 }
 
 /// The models in use: what each is for, its name, and whether nothing goes without it.
-fn wanted(settings: &Settings) -> Vec<(&'static str, String, bool)> {
+fn wanted(settings: &Settings, in_force: Option<EmbedModel>) -> Vec<(&'static str, String, bool)> {
     let mut wanted = Vec::new();
     if settings.generate.provider != GenerateProvider::Lexicon {
         let required = settings.generate.provider == GenerateProvider::Ollama;
         wanted.push(("writes synonyms", settings.generate.model.clone(), required));
     }
-    if settings.embed.provider != EmbedProvider::Builtin {
-        let required = settings.embed.provider == EmbedProvider::Ollama;
-        wanted.push(("makes vectors", settings.embed.model.clone(), required));
+    let configured = || match settings.embed.provider {
+        EmbedProvider::Builtin => EmbedModel::Builtin,
+        EmbedProvider::Ollama | EmbedProvider::Auto => EmbedModel::Ollama(settings.embed.model.clone()),
+    };
+    if let EmbedModel::Ollama(model) = in_force.unwrap_or_else(configured) {
+        wanted.push(("makes vectors", model, settings.embed.provider == EmbedProvider::Ollama));
     }
     wanted
 }
 
-async fn models(ollama: &OllamaClient, settings: &Settings) -> Vec<Check> {
-    let wanted = wanted(settings);
+async fn models(ollama: &OllamaClient, wanted: Vec<(&'static str, String, bool)>) -> Vec<Check> {
     let version = match ollama.version().await {
         Ok(version) => version,
         Err(error) => {
@@ -171,18 +179,54 @@ async fn cache(settings: &Settings) -> Check {
     }
 }
 
-/// The database, and what would serve it now. A database that is not there yet is not made by looking.
-async fn database(settings: Settings) -> Vec<Check> {
-    if let Database::Sqlite(path) = &settings.database
-        && !path.exists()
-    {
-        let detail = format!("sqlite:{}: not there yet, the first command that needs it creates it", path.display());
-        return vec![Check::ok("database", detail)];
+/// The database; `None` where it is not there yet, for looking makes none.
+async fn open(settings: &Settings) -> Result<Option<App>, AppError> {
+    match &settings.database {
+        Database::Sqlite(path) if !path.exists() => Ok(None),
+        _ => App::open(settings.clone()).await.map(Some),
     }
-    let app = match App::open(settings).await {
-        Ok(app) => app,
-        Err(error) => return vec![Check::not_ok("database", true, error.to_string(), None)],
-    };
+}
+
+fn not_there(settings: &Settings) -> String {
+    match &settings.database {
+        Database::Sqlite(path) => {
+            format!("sqlite:{}: not there yet, the first command that needs it creates it", path.display())
+        }
+        Database::Postgres(_) => String::new(),
+    }
+}
+
+/// The model that makes vectors, and a change of it that is under way.
+async fn embedder(app: &App) -> Vec<Check> {
+    let embedder = app.embedder.status().await;
+    let space = embedder.space.map(|space| format!(", space {space}")).unwrap_or_default();
+    let configured = embedder.configured.map_or_else(String::new, |configured| {
+        format!(
+            " (the settings name {configured}, the choice for a new database; `musonym reembed --model` changes over)"
+        )
+    });
+    let mut checks = vec![match embedder.problem {
+        None => Check::ok("embedder", format!("{}{space}{configured}", embedder.describe)),
+        Some(problem) => {
+            let required = app.settings.embed.provider == EmbedProvider::Ollama;
+            Check::not_ok("embedder", required, format!("{}{space}: {problem}{configured}", embedder.describe), None)
+        }
+    }];
+    match app.embedder.change_under_way().await {
+        Ok(None) => {}
+        Ok(Some((NextSpace { space, model }, progress))) => {
+            let SpaceProgress { done, rows } = progress;
+            let detail = format!("a change to {model} is under way, space {space}: {done} of {rows} tags are done");
+            let mend = format!("musonym reembed --model {model}   (unless it runs; --abandon gives it up)");
+            checks.push(Check { mend: Some(mend), ..Check::ok("reembed", detail) });
+        }
+        Err(error) => checks.push(Check::not_ok("reembed", false, error.to_string(), None)),
+    }
+    checks
+}
+
+/// The database, and what would serve it now.
+async fn database(app: &App) -> Vec<Check> {
     let mut checks = Vec::new();
     checks.push(match app.store.schema_version().await {
         Ok(version) => Check::ok("database", format!("{}, schema version {version}", app.store.describe())),
@@ -202,15 +246,7 @@ async fn database(settings: Settings) -> Vec<Check> {
         Ok(chosen) => Check::ok("generator", format!("{}: {}", chosen.generator.describe(), chosen.reason)),
         Err(error) => Check::not_ok("generator", true, error.to_string(), None),
     });
-    let embedder = app.embedder.status().await;
-    let space = embedder.space.map(|space| format!(", space {space}")).unwrap_or_default();
-    checks.push(match embedder.problem {
-        None => Check::ok("embedder", format!("{}{space}", embedder.describe)),
-        Some(problem) => {
-            let required = app.settings.embed.provider == EmbedProvider::Ollama;
-            Check::not_ok("embedder", required, format!("{}{space}: {problem}", embedder.describe), None)
-        }
-    });
+    checks.extend(embedder(app).await);
     checks.push(match app.store.job_counts().await {
         Ok(counts) if counts.failed + counts.dead == 0 => {
             Check::ok("queue", format!("{} queued, {} running", counts.queued, counts.running))
@@ -225,34 +261,4 @@ async fn database(settings: Settings) -> Vec<Check> {
     });
     app.close().await;
     checks
-}
-
-async fn pull_missing(ollama: &OllamaClient, settings: &Settings) -> Result<(), CliError> {
-    let failed = |error: OllamaError| CliError::Failed(error.to_string());
-    for (_, model, _) in wanted(settings) {
-        if ollama.find_model(&model).await.map_err(failed)?.is_some() {
-            continue;
-        }
-        say(format_args!("pulling {model} into Ollama at {}", ollama.url()));
-        // One bar a layer: Ollama fetches them side by side.
-        let mut layers = HashMap::new();
-        ollama
-            .pull(&model, |step| {
-                let (Some(digest), Some(total)) = (step.digest, step.total) else {
-                    return;
-                };
-                let bar = layers.entry(digest).or_insert_with_key(|digest| {
-                    let short: String = digest.trim_start_matches("sha256:").chars().take(12).collect();
-                    bytes_bar(&format!("{model} {short}"), total)
-                });
-                bar.set_position(step.completed.unwrap_or_default());
-            })
-            .await
-            .map_err(failed)?;
-        for bar in layers.into_values() {
-            bar.finish_and_clear();
-        }
-        say(format_args!("{model} is there"));
-    }
-    Ok(())
 }

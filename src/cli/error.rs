@@ -3,7 +3,11 @@
 use std::io;
 
 use crate::{
-    app::AppError, config::ConfigError, embed::EmbedError, search::SearchError, store::StoreError,
+    app::AppError,
+    config::ConfigError,
+    embed::{ChangeError, EmbedError},
+    search::SearchError,
+    store::StoreError,
     telemetry::TelemetryError,
 };
 
@@ -84,6 +88,16 @@ impl From<StoreError> for CliError {
 impl From<EmbedError> for CliError {
     fn from(error: EmbedError) -> Self {
         Self::App(error.into())
+    }
+}
+
+impl From<ChangeError> for CliError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Embed(error) => error.into(),
+            ChangeError::Store(error) => error.into(),
+            other => Self::Failed(other.to_string()),
+        }
     }
 }
 

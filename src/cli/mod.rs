@@ -19,6 +19,7 @@ mod lint;
 mod migrate;
 mod output;
 mod progress;
+mod pull;
 mod reembed;
 mod render;
 mod restore;

@@ -1,16 +1,20 @@
 //! Progress of long work: bars on a terminal, nothing otherwise.
 
-use std::time::Duration;
+use std::{
+    fmt,
+    io::{self, IsTerminal},
+    time::{Duration, Instant},
+};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::error::CliError;
+use super::{error::CliError, output::say};
 use crate::{
     app::{App, ChosenGenerator, Shutdown},
     domain::{JobKind, JobState},
     jobs::Event,
-    store::JobCounts,
+    store::{JobCounts, SpaceProgress},
     telemetry::bars,
 };
 
@@ -19,6 +23,9 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A redraw costs more than a count: not more of them than a person sees.
 const DRAW_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often a line tells how far it is, where no bar is seen.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A bar for `total` steps.
 pub(super) fn bar(title: &str, total: u64) -> ProgressBar {
@@ -30,12 +37,87 @@ pub(super) fn bytes_bar(title: &str, total: u64) -> ProgressBar {
     styled(title, total, "{msg:<28} [{bar:24}] {bytes}/{total_bytes} {eta}")
 }
 
+/// The progress of filling an embedding space: a bar with rate and time left on a terminal, else a line now and then.
+pub(super) struct FillProgress {
+    bar: ProgressBar,
+    /// Vectors that were there before this process has made any.
+    before: u64,
+    /// Made by this process.
+    embedded: u64,
+    began: Instant,
+    /// When the last line was written; `None` where the bar is seen.
+    told: Option<Instant>,
+    waiting: Option<String>,
+}
+
+impl FillProgress {
+    /// A fill that has come so far.
+    pub(super) fn new(start: SpaceProgress) -> Self {
+        const BAR: &str = "{msg:<10} [{bar:26}] {human_pos}/{human_len} tags, {rate}, {eta} left";
+        let bar = bars().add(ProgressBar::new(start.rows));
+        bar.set_style(style(BAR).with_key("rate", |state: &ProgressState, text: &mut dyn fmt::Write| {
+            let _ = write!(text, "{:.1}/s", state.per_sec());
+        }));
+        bar.set_message("embedding");
+        bar.set_position(start.done);
+        bar.reset_eta();
+        let began = Instant::now();
+        let told = (!io::stderr().is_terminal()).then_some(began);
+        Self { bar, before: start.done, embedded: 0, began, told, waiting: None }
+    }
+
+    /// So many vectors have been made by now.
+    pub(super) fn embedded(&mut self, embedded: u64) {
+        if self.waiting.take().is_some() {
+            say("it is back: going on");
+        }
+        self.embedded = embedded;
+        self.bar.set_position(self.before + embedded);
+        if self.told.is_some_and(|told| told.elapsed() >= LINE_INTERVAL) {
+            self.told = Some(Instant::now());
+            say(self.line());
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a rate and a time, for people")]
+    fn line(&self) -> String {
+        let (done, rows) = (self.before + self.embedded, self.bar.length().unwrap_or_default());
+        let rate = (self.embedded as f64 / self.began.elapsed().as_secs_f64().max(0.001)).max(0.001);
+        let left = rows.saturating_sub(done) as f64 / rate;
+        format!("{done} of {rows} tags, {rate:.1} a second, about {left:.0} s left")
+    }
+
+    /// How far it has really come, with what others have written meanwhile.
+    pub(super) fn stands_at(&mut self, progress: SpaceProgress) {
+        self.before = progress.done.saturating_sub(self.embedded);
+        self.bar.set_length(progress.rows);
+        self.bar.set_position(progress.done);
+    }
+
+    /// It waits; each reason is told once.
+    pub(super) fn waits(&mut self, reason: &str) {
+        if self.waiting.as_deref() != Some(reason) {
+            say(format_args!(
+                "waiting: {reason} (tried again every few seconds; Ctrl-C stops, and what is done is kept)"
+            ));
+            self.waiting = Some(reason.to_owned());
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 fn styled(title: &str, total: u64, template: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = bars().add(ProgressBar::new(total));
-    bar.set_style(style.progress_chars("=> "));
+    bar.set_style(style(template));
     bar.set_message(title.to_owned());
     bar
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
 }
 
 /// Whether a job in this state is over.

@@ -1,6 +1,10 @@
 //! Embedding: texts to vectors of one embedding space.
 
 mod builtin;
+mod calibrate;
+mod change;
+mod halves;
+mod models;
 mod ollama;
 mod service;
 mod text;
@@ -10,15 +14,18 @@ use async_trait::async_trait;
 use crate::ollama::{OllamaError, RetryClass};
 
 pub use builtin::{BuiltinEmbedder, is_english_word};
+pub use change::{ChangeError, ChangeStep, Changed, ModelChange, SpaceChange};
+pub(crate) use halves::Halves;
+pub use models::{EmbedModel, Embedders, MakeEmbedder};
 pub use ollama::{DEFAULT_MODEL, OllamaEmbedder};
-pub use service::{EmbedService, EmbedStatus, Embedders, QueryEmbedding, QueryVector};
+pub use service::{EmbedService, EmbedStatus, QueryEmbedding, QueryVector};
 pub use text::document_text;
 
 /// A way to embed texts.
 #[async_trait]
 pub trait Embedder: Send + Sync {
-    /// The fingerprint of the space its vectors lie in, for example `ollama:nomic-embed-text:768:1f2e3d4c5b6a`: model,
-    /// weights, dimensions, prefixes and text template. Vectors of two spaces are never compared.
+    /// The fingerprint of the space its vectors lie in, for example `ollama:nomic-embed-text:nomic:768:1f2e3d4c`:
+    /// model, weights, dimensions, prefixes and text template. Vectors of two spaces are never compared.
     ///
     /// # Errors
     /// [`EmbedError`] when the embedder cannot be asked.
@@ -51,9 +58,21 @@ pub trait Embedder: Send + Sync {
     /// The text that is embedded for a query, prefix included.
     fn query_text(&self, query: &str) -> String;
 
-    /// What the names of all its spaces begin with, `ollama:` for example: by it a database finds the embedder that it was
-    /// embedded with.
+    /// What the names of all its spaces begin with, `ollama:` for example.
     fn family(&self) -> &'static str;
+
+    /// The model that it is, by which a database finds the embedder of its space; `None` for one that has no name.
+    fn model(&self) -> Option<EmbedModel> {
+        None
+    }
+
+    /// The length of its vectors, where a database may have to refuse it.
+    ///
+    /// # Errors
+    /// [`EmbedError`] when the embedder cannot be asked.
+    async fn dimensions(&self) -> Result<Option<usize>, EmbedError> {
+        Ok(None)
+    }
 
     /// For people: provider and model.
     fn describe(&self) -> String;
@@ -72,14 +91,25 @@ pub enum EmbedError {
     #[error("no embedder is configured")]
     NotConfigured,
     /// The embedder's space is not the one the database is embedded in.
-    #[error(
-        "the stored vectors are of `{active}`, the embedder now makes `{offered}`; run `musonym reembed` to change over"
-    )]
+    #[error("the stored vectors are of `{active}`, the embedder now makes `{offered}`; run `{}` to change over", command(.offered))]
     SpaceChanged {
         /// The space of the stored vectors.
         active: String,
         /// The space of the embedder.
         offered: String,
+    },
+    /// The database cannot keep vectors of this length.
+    #[error(
+        "{model} makes vectors of {dimensions} dimensions, and PostgreSQL keeps up to {most}: choose another \
+         model (nomic-embed-text and embeddinggemma make 768), or keep the library in SQLite, which takes any length"
+    )]
+    TooWide {
+        /// The embedder, for people.
+        model: String,
+        /// What it makes.
+        dimensions: usize,
+        /// What the database keeps.
+        most: usize,
     },
     /// The deadline passed.
     #[error("the embedder gave no vector within {0} ms")]
@@ -94,7 +124,7 @@ impl EmbedError {
     pub const fn is_outage(&self) -> bool {
         match self {
             Self::Ollama(error) => error.is_outage(),
-            Self::NotConfigured | Self::SpaceChanged { .. } | Self::Store(_) => true,
+            Self::NotConfigured | Self::SpaceChanged { .. } | Self::TooWide { .. } | Self::Store(_) => true,
             Self::Deadline(_) | Self::Builtin(_) => false,
         }
     }
@@ -104,7 +134,11 @@ impl EmbedError {
         match self {
             Self::Ollama(error) => matches!(error.class(), RetryClass::Never),
             Self::Builtin(_) => true,
-            Self::NotConfigured | Self::SpaceChanged { .. } | Self::Store(_) | Self::Deadline(_) => false,
+            Self::NotConfigured
+            | Self::SpaceChanged { .. }
+            | Self::TooWide { .. }
+            | Self::Store(_)
+            | Self::Deadline(_) => false,
         }
     }
 
@@ -112,9 +146,17 @@ impl EmbedError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Ollama(_) | Self::Builtin(_) | Self::Store(_) => "embedder_unavailable",
-            Self::NotConfigured => "embedder_not_configured",
+            Self::NotConfigured | Self::TooWide { .. } => "embedder_not_configured",
             Self::SpaceChanged { .. } => "embedding_space_changed",
             Self::Deadline(_) => "embedder_timeout",
         }
+    }
+}
+
+/// The command that changes over to the model of a space.
+fn command(space: &str) -> String {
+    match EmbedModel::of_space(space) {
+        Some(model) => format!("musonym reembed --model {model}"),
+        None => "musonym reembed".to_owned(),
     }
 }

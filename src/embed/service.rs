@@ -1,7 +1,8 @@
 //! The embedders that serve this database, and the guard of its embedding spaces.
 //!
-//! One space is active: the first embedder that answers fixes it for the database, and only `musonym reembed` changes it. The
-//! standby (the built-in model) has vectors of its own for every tag, and answers a query that the active embedder misses.
+//! One space is active: the first embedder that answers fixes it for the database, and only `musonym reembed` changes it
+//! (`change`). Which embedder makes it follows from its name. The standby (the built-in model) has vectors of its own for
+//! every tag, and answers a query that the active embedder misses.
 
 use std::{
     sync::{
@@ -13,11 +14,15 @@ use std::{
 
 use moka::future::Cache;
 
-use super::{EmbedError, Embedder, document_text};
+use super::{
+    EmbedError, Embedder, Embedders,
+    calibrate::calibrate_space,
+    document_text,
+    models::{EmbedModel, Known},
+};
 use crate::{
     cache::Shared,
-    domain::Calibration,
-    store::{SETTING_EMBEDDING_SPACE, Store, StoreError, TagVector},
+    store::{SETTING_EMBEDDING_SPACE, Store, StoreError},
 };
 
 /// Query vectors kept, by space and query: 3 KiB each.
@@ -26,27 +31,8 @@ const QUERY_VECTORS: u64 = 10_000;
 /// After an outage, queries do not wait for the embedder for this long; the first one after it tries again.
 const OUTAGE_PAUSE: Duration = Duration::from_secs(5);
 
-/// Tags whose names are compared with each other's vectors to learn what cosines mean.
-const CALIBRATION_SAMPLE: usize = 128;
-
 /// Tags that get their standby vectors in one go.
 const STANDBY_BATCH: usize = 32;
-
-/// Which embedders there are.
-#[derive(Clone, Default)]
-pub struct Embedders {
-    /// Those that the settings allow, the preferred one first.
-    pub allowed: Vec<Arc<dyn Embedder>>,
-    /// Fills and serves a space of its own beside the active one.
-    pub standby: Option<Arc<dyn Embedder>>,
-}
-
-impl Embedders {
-    /// One embedder and no other.
-    pub fn only(embedder: Arc<dyn Embedder>) -> Self {
-        Self { allowed: vec![embedder], standby: None }
-    }
-}
 
 /// What the embedder can do now, for health pages and `doctor`.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +41,8 @@ pub struct EmbedStatus {
     pub describe: String,
     /// The active space, once known.
     pub space: Option<String>,
+    /// The model that the settings name, where the database is embedded with another one.
+    pub configured: Option<String>,
     /// Why it does not work, if it does not.
     pub problem: Option<String>,
 }
@@ -79,16 +67,23 @@ pub struct QueryEmbedding {
     pub text: Option<String>,
 }
 
+/// An embedder that was out of service.
+struct Outage {
+    /// The active space at that moment: the embedder of another one may well be there.
+    space: Option<String>,
+    error: EmbedError,
+}
+
 /// Guards the active space: vectors of another one are neither stored as its own nor compared with it.
 pub struct EmbedService {
-    store: Arc<dyn Store>,
-    embedders: Embedders,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) known: Known,
     queries: Cache<(String, String), Arc<[f32]>>,
     /// Query vectors of all nodes.
     shared: Shared,
     /// Until when (Unix ms) queries do not try an embedder that was out of service, and the error they get instead.
     paused_until: AtomicI64,
-    last_outage: std::sync::Mutex<Option<EmbedError>>,
+    last_outage: std::sync::Mutex<Option<Outage>>,
     /// The vocabulary version at which cosines were last looked at.
     calibrated_at: AtomicI64,
 }
@@ -98,7 +93,7 @@ impl EmbedService {
     pub fn new(store: Arc<dyn Store>, embedders: Embedders) -> Self {
         Self {
             store,
-            embedders,
+            known: Known::new(embedders),
             queries: Cache::new(QUERY_VECTORS),
             shared: Shared::none(),
             paused_until: AtomicI64::new(0),
@@ -114,43 +109,63 @@ impl EmbedService {
     }
 
     /// The space that is recorded as the database's.
-    async fn recorded(&self) -> Result<Option<String>, EmbedError> {
+    pub(super) async fn recorded(&self) -> Result<Option<String>, EmbedError> {
         self.store.setting(SETTING_EMBEDDING_SPACE).await.map_err(|error| store_error(&error))
     }
 
     /// The embedder of the recorded space; before one is recorded, the first allowed one that answers.
-    async fn choose(&self) -> Result<(&Arc<dyn Embedder>, String), EmbedError> {
-        let allowed = &self.embedders.allowed;
-        let of_space = |space: &str| allowed.iter().find(|embedder| space.starts_with(embedder.family()));
+    async fn choose(&self) -> Result<(Arc<dyn Embedder>, String), EmbedError> {
+        let allowed = &self.known.embedders.allowed;
         let mut problem = EmbedError::NotConfigured;
         if let Some(active) = self.recorded().await? {
-            return match (of_space(&active), allowed.first()) {
+            return match (self.known.of_space(&active), allowed.first()) {
                 (Some(embedder), _) => Ok((embedder, active)),
                 (None, Some(other)) => Err(EmbedError::SpaceChanged { active, offered: other.describe() }),
                 (None, None) => Err(problem),
             };
         }
         for embedder in allowed {
-            match embedder.space().await {
+            match self.offer(embedder).await {
                 Ok(offered) => {
                     let insert = self.store.setting_or_insert(SETTING_EMBEDDING_SPACE, &offered).await;
                     let active = insert.map_err(|error| store_error(&error))?;
                     // Another process may have been faster, with another embedder.
-                    let embedder = of_space(&active).unwrap_or(embedder);
+                    let embedder = self.known.of_space(&active).unwrap_or_else(|| Arc::clone(embedder));
                     tracing::info!(embedding.space = active, "this database is embedded by {}", embedder.describe());
                     return Ok((embedder, active));
                 }
+                // Another model in its place would be no answer to who asked for this one.
+                Err(error @ EmbedError::TooWide { .. }) => return Err(error),
                 Err(error) => problem = error,
             }
         }
         Err(problem)
     }
 
+    /// The space that an embedder makes, if the database can keep its vectors.
+    pub(super) async fn offer(&self, embedder: &Arc<dyn Embedder>) -> Result<String, EmbedError> {
+        let space = embedder.space().await?;
+        match (self.store.longest_vector(), embedder.dimensions().await?) {
+            (Some(most), Some(dimensions)) if dimensions > most => {
+                Err(EmbedError::TooWide { model: embedder.describe(), dimensions, most })
+            }
+            _ => Ok(space),
+        }
+    }
+
     /// The active embedder and its space, which the embedder still makes.
-    async fn active(&self) -> Result<(&Arc<dyn Embedder>, String), EmbedError> {
+    async fn active(&self) -> Result<(Arc<dyn Embedder>, String), EmbedError> {
         let (embedder, active) = self.choose().await?;
         let offered = embedder.space().await?;
         if active == offered { Ok((embedder, active)) } else { Err(EmbedError::SpaceChanged { active, offered }) }
+    }
+
+    /// The model that the database is embedded with; `None` before it has vectors.
+    ///
+    /// # Errors
+    /// [`EmbedError`] when the database cannot be asked.
+    pub async fn model_in_force(&self) -> Result<Option<EmbedModel>, EmbedError> {
+        Ok(self.recorded().await?.as_deref().and_then(EmbedModel::of_space))
     }
 
     /// The active space. The first embedder that answers fixes it where the database has none.
@@ -159,24 +174,6 @@ impl EmbedService {
     /// [`EmbedError`]; [`EmbedError::SpaceChanged`] when the database is embedded in another space than the embedder's.
     pub async fn active_space(&self) -> Result<String, EmbedError> {
         Ok(self.active().await?.1)
-    }
-
-    /// Makes the space of the first allowed embedder that answers the active one, and enqueues the embedding of
-    /// everything. Returns new jobs.
-    ///
-    /// # Errors
-    /// [`EmbedError`].
-    pub async fn switch_space(&self) -> Result<u64, EmbedError> {
-        let mut problem = EmbedError::NotConfigured;
-        for embedder in &self.embedders.allowed {
-            match embedder.space().await {
-                Ok(space) => {
-                    return self.store.switch_embedding_space(&space).await.map_err(|error| store_error(&error));
-                }
-                Err(error) => problem = error,
-            }
-        }
-        Err(problem)
     }
 
     /// Vectors for texts that are stored, in the returned space.
@@ -203,13 +200,13 @@ impl EmbedService {
     /// # Errors
     /// [`EmbedError`].
     pub async fn fill_standby(&self) -> Result<usize, EmbedError> {
-        let Some(standby) = &self.embedders.standby else { return Ok(0) };
+        let Some(standby) = &self.known.embedders.standby else { return Ok(0) };
         let space = standby.space().await?;
         if !self.stands_by(&space).await? {
             return Ok(0);
         }
         let failed = |error: StoreError| store_error(&error);
-        let inputs = self.store.rows_without_vector(&space, STANDBY_BATCH).await.map_err(failed)?;
+        let inputs = self.store.rows_without_vector(&space, 0, STANDBY_BATCH).await.map_err(failed)?;
         if inputs.is_empty() {
             return Ok(0);
         }
@@ -222,7 +219,7 @@ impl EmbedService {
 
     /// The standby, for whoever needs vectors of its own: it is loaded once.
     pub fn standby(&self) -> Option<Arc<dyn Embedder>> {
-        self.embedders.standby.clone()
+        self.known.embedders.standby.clone()
     }
 
     /// Whether tags have vectors in the standby's space beside those of the active one.
@@ -230,7 +227,7 @@ impl EmbedService {
     /// # Errors
     /// [`EmbedError`].
     pub async fn has_standby_space(&self) -> Result<bool, EmbedError> {
-        match &self.embedders.standby {
+        match &self.known.embedders.standby {
             Some(standby) => self.stands_by(&standby.space().await?).await,
             None => Ok(false),
         }
@@ -240,7 +237,7 @@ impl EmbedService {
     async fn stands_by(&self, space: &str) -> Result<bool, EmbedError> {
         Ok(match self.recorded().await? {
             Some(active) => active != space,
-            None => !self.embedders.allowed.iter().any(|embedder| space.starts_with(embedder.family())),
+            None => !self.known.embedders.allowed.iter().any(|embedder| space.starts_with(embedder.family())),
         })
     }
 
@@ -254,58 +251,45 @@ impl EmbedService {
         if self.calibrated_at.load(Ordering::Relaxed) == version {
             return Ok(0);
         }
-        let mut spaces: Vec<(&Arc<dyn Embedder>, String)> = Vec::new();
+        let mut spaces: Vec<(Arc<dyn Embedder>, String)> = Vec::new();
         if self.recorded().await?.is_some() {
             spaces.push(self.active().await?);
         }
-        if let Some(standby) = &self.embedders.standby {
+        if let Some(standby) = &self.known.embedders.standby {
             let space = standby.space().await?;
             if self.stands_by(&space).await? {
-                spaces.push((standby, space));
+                spaces.push((Arc::clone(standby), space));
             }
         }
         let mut measured = 0;
         for (embedder, space) in spaces {
-            measured += usize::from(self.calibrate_space(embedder, &space).await?);
+            measured += usize::from(calibrate_space(&*self.store, &embedder, &space).await?);
         }
         self.calibrated_at.store(version, Ordering::Relaxed);
         Ok(measured)
     }
 
-    async fn calibrate_space(&self, embedder: &Arc<dyn Embedder>, space: &str) -> Result<bool, EmbedError> {
-        let failed = |error: StoreError| store_error(&error);
-        let (sample, tags) = self.store.sample_vectors(space, CALIBRATION_SAMPLE).await.map_err(failed)?;
-        if !self.store.calibration(space).is_stale(tags) {
-            return Ok(false);
-        }
-        let (mut own, mut others) = (Vec::new(), Vec::new());
-        for (place, tag) in sample.iter().enumerate() {
-            let query = embedder.embed_query(&tag.name).await?;
-            for (other, TagVector { vector, .. }) in sample.iter().enumerate() {
-                let cosine = query.iter().zip(vector).map(|(x, y)| x * y).sum();
-                if other == place {
-                    own.push(cosine);
-                } else {
-                    others.push(cosine);
-                }
-            }
-        }
-        let Some(calibration) = Calibration::measure(&mut own, &mut others, tags) else { return Ok(false) };
-        let Calibration { floor, ceiling, .. } = calibration;
-        tracing::info!(embedding.space = space, floor, ceiling, tags, "what cosines mean was measured");
-        self.store.set_calibration(space, &calibration).await.map_err(failed)?;
-        Ok(true)
-    }
-
     /// The state for people.
     pub async fn status(&self) -> EmbedStatus {
-        let none = || self.embedders.allowed.first().map_or_else(|| "none".to_owned(), |embedder| embedder.describe());
-        match self.active().await {
-            Ok((embedder, space)) => EmbedStatus { describe: embedder.describe(), space: Some(space), problem: None },
+        let (embedder, active) = match self.choose().await {
+            Ok(chosen) => chosen,
             Err(error) => {
+                let first = self.known.embedders.allowed.first();
+                let describe = first.map_or_else(|| "none".to_owned(), |embedder| embedder.describe());
                 let space = self.recorded().await.ok().flatten();
-                EmbedStatus { describe: none(), space, problem: Some(error.to_string()) }
+                return EmbedStatus { describe, space, configured: None, problem: Some(error.to_string()) };
             }
+        };
+        let problem = match embedder.space().await {
+            Ok(offered) if offered == active => None,
+            Ok(offered) => Some(EmbedError::SpaceChanged { active: active.clone(), offered }),
+            Err(error) => Some(error),
+        };
+        EmbedStatus {
+            describe: embedder.describe(),
+            space: Some(active),
+            configured: self.known.configured_instead(&embedder).map(|other| other.describe()),
+            problem: problem.map(|error| error.to_string()),
         }
     }
 
@@ -336,7 +320,7 @@ impl EmbedService {
     }
 
     async fn embed_by_standby(&self, query: &str) -> Result<Option<(QueryVector, String)>, EmbedError> {
-        let Some(standby) = &self.embedders.standby else { return Ok(None) };
+        let Some(standby) = &self.known.embedders.standby else { return Ok(None) };
         let space = standby.space().await?;
         if !self.stands_by(&space).await? {
             return Ok(None);
@@ -353,7 +337,7 @@ impl EmbedService {
     ) -> Result<(QueryVector, String), EmbedError> {
         // A vector of the active space stays right whatever the embedder does now.
         if let Some(space) = self.store.active_space()
-            && let Some(embedder) = self.embedders.allowed.iter().find(|known| space.starts_with(known.family()))
+            && let Some(embedder) = self.known.of_space(&space)
         {
             let text = embedder.query_text(query);
             if let Some(vector) = self.queries.get(&(space.clone(), text.clone())).await {
@@ -367,7 +351,7 @@ impl EmbedService {
         let query = query.to_owned();
         let embedding = tokio::spawn(async move {
             let (embedder, space) = service.active().await?;
-            service.embed_cached(embedder, space, &query).await
+            service.embed_cached(&embedder, space, &query).await
         });
         let result = match tokio::time::timeout(deadline, embedding).await {
             Err(_) => Err(EmbedError::Deadline(deadline.as_millis())),
@@ -407,13 +391,16 @@ impl EmbedService {
         if chrono::Utc::now().timestamp_millis() >= self.paused_until.load(Ordering::Relaxed) {
             return None;
         }
-        self.last_outage.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        let last = self.last_outage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let outage = last.as_ref().filter(|outage| outage.space == self.store.active_space())?;
+        Some(outage.error.clone())
     }
 
     fn pause(&self, error: EmbedError) {
         let pause = i64::try_from(OUTAGE_PAUSE.as_millis()).unwrap_or(i64::MAX);
+        let outage = Outage { space: self.store.active_space(), error };
+        *self.last_outage.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(outage);
         self.paused_until.store(chrono::Utc::now().timestamp_millis().saturating_add(pause), Ordering::Relaxed);
-        *self.last_outage.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
     }
 
     /// Lets queries try the embedder again at once: a background job has just reached it.
@@ -422,6 +409,6 @@ impl EmbedService {
     }
 }
 
-fn store_error(error: &StoreError) -> EmbedError {
+pub(super) fn store_error(error: &StoreError) -> EmbedError {
     EmbedError::Store(error.to_string())
 }

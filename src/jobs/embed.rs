@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{EmbedPayload, JobKind, JobState, LeasedJob},
-    embed::{EmbedError, document_text},
+    embed::{EmbedError, Halves, document_text},
     store::{ClaimOrder, EmbedInput, EmbeddingDone, EmbeddingOutcome, Finish, MeaningCheck, StoreError},
 };
 
@@ -79,16 +79,11 @@ impl Runner {
 
     /// Embeds and stores; a batch that is refused is halved until the bad text stands alone. True on an outage.
     async fn embed_batches(&self, items: Vec<Item<'_>>) -> bool {
-        let mut batches = vec![items];
-        let mut outage: Option<String> = None;
-        while let Some(mut batch) = batches.pop() {
-            if batch.is_empty() {
-                continue;
-            }
-            if let Some(reason) = &outage {
-                self.release_all(&batch, reason).await;
-                continue;
-            }
+        let mut halves = Halves::of(items);
+        let mut outage = None;
+        while outage.is_none()
+            && let Some(batch) = halves.next_batch()
+        {
             let texts: Vec<String> =
                 batch.iter().map(|(_, input)| document_text(&input.tag_name, &input.terms)).collect();
             match self.embedder.embed_documents(&texts).await {
@@ -98,21 +93,19 @@ impl Runner {
                     self.store_vectors(&space, batch, vectors, made).await;
                 }
                 Err(error) if error.is_outage() => {
-                    outage = Some(error.to_string());
                     self.release_all(&batch, &error.to_string()).await;
-                }
-                Err(error) if batch.len() > 1 => {
-                    tracing::warn!(%error, texts = batch.len(), "the batch was refused; its halves are tried");
-                    let second = batch.split_off(batch.len() / 2);
-                    batches.push(second);
-                    batches.push(batch);
+                    outage = Some(error.to_string());
                 }
                 Err(error) => {
-                    if let Some((leased, _)) = batch.first() {
+                    tracing::warn!(%error, texts = batch.len(), "texts were refused; halves of a batch are tried");
+                    if let Some((leased, _)) = halves.refused(batch) {
                         self.retry_embedding(leased, &error.to_string()).await;
                     }
                 }
             }
+        }
+        if let Some(reason) = &outage {
+            self.release_all(&halves.rest(), reason).await;
         }
         outage.is_some()
     }

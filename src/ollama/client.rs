@@ -171,10 +171,25 @@ impl OllamaClient {
     /// # Errors
     /// Any [`OllamaError`]. One bad text fails the whole batch ([`OllamaError::Refused`]): halve it to find the text.
     pub async fn embed(&self, model: &str, inputs: &[String], keep_alive: i64) -> Result<Vec<Vec<f32>>, OllamaError> {
+        self.embed_cut(model, inputs, keep_alive, None).await
+    }
+
+    /// The same with vectors of at most so many dimensions: longer ones are cut off and normalised again. An Ollama that
+    /// does not know how gives them whole.
+    ///
+    /// # Errors
+    /// As [`OllamaClient::embed`].
+    pub async fn embed_cut(
+        &self,
+        model: &str,
+        inputs: &[String],
+        keep_alive: i64,
+        dimensions: Option<usize>,
+    ) -> Result<Vec<Vec<f32>>, OllamaError> {
         let count = u32::try_from(inputs.len()).unwrap_or(u32::MAX);
         let timeout = self.timeouts.embed_base.saturating_add(self.timeouts.embed_per_input.saturating_mul(count));
         let call = Call { name: "embed", model: Some(model), timeout, max_bytes: MAX_EMBEDDED_BYTES };
-        let body = EmbedWire { model, input: inputs, truncate: true, keep_alive };
+        let body = EmbedWire { model, input: inputs, truncate: true, dimensions, keep_alive };
         let wire: EmbeddedWire = self.answer(self.post("embed").json(&body), &call).await?;
         checked_vectors(wire.embeddings, inputs.len())
     }

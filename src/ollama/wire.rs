@@ -154,6 +154,8 @@ pub(super) struct EmbedWire<'a> {
     pub(super) model: &'a str,
     pub(super) input: &'a [String],
     pub(super) truncate: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dimensions: Option<usize>,
     pub(super) keep_alive: i64,
 }
 

@@ -101,7 +101,7 @@ impl Fused {
     fn reason(&self) -> String {
         let term = self.matched.term.as_deref().unwrap_or_default();
         let lang = self.matched.lang.map(|lang| format!(" ({lang})")).unwrap_or_default();
-        let mut reason = match self.matched.kind {
+        let what = match self.matched.kind {
             MatchKind::Exact => "the query is the tag's name".to_owned(),
             MatchKind::Alias => format!("the query is another name of it: `{term}`{lang}"),
             MatchKind::Translation => format!("the query is its name in translation: `{term}`{lang}"),
@@ -112,16 +112,13 @@ impl Fused {
         let part = |name: &str, score: Option<f64>| score.map(|score| format!("{name} {score:.2}"));
         let parts: Vec<String> =
             [part("lexical", self.lexical), part("vector", self.vector)].into_iter().flatten().collect();
-        if !parts.is_empty() {
-            reason += &format!(" [{}]", parts.join(", "));
-        }
-        if self.raised > 0.0 {
-            reason += &format!("; related to what is found [+{:.2}]", self.raised);
-        }
-        if let Some((by, part)) = &self.lowered {
-            reason += &format!("; less {by:.2} for `{part}`");
-        }
-        reason
+        let parts = if parts.is_empty() { String::new() } else { format!(" [{}]", parts.join(", ")) };
+        let raised = match self.raised {
+            0.0 => String::new(),
+            by => format!("; related to what is found [+{by:.2}]"),
+        };
+        let lowered = self.lowered.as_ref().map(|(by, part)| format!("; less {by:.2} for `{part}`"));
+        what + &parts + &raised + &lowered.unwrap_or_default()
     }
 }
 

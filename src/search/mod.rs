@@ -5,6 +5,7 @@
 //! parts (`calm but not sad`) is asked part by part.
 
 mod answer;
+mod ask;
 mod combine;
 pub mod evaluation;
 mod fuse;

@@ -1,4 +1,4 @@
-//! The way of a query: cache, embedding within its deadline, recall, ranking, explanation.
+//! The way of a query: cache, its parts asked one by one (`ask`), one ranking, explanation.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,33 +9,18 @@ use std::{
 use axum::body::Bytes;
 
 use super::{
-    answer::{
-        BranchExplanation, Branches, Corrected, Degraded, Fusion, SearchAnswer, SearchHit, SearchRequest,
-        SearchRequestError,
-    },
+    answer::{BranchExplanation, Degraded, SearchAnswer, SearchHit, SearchRequest, SearchRequestError},
+    ask::{Asked, LEXICAL_LIMIT, Sections},
     combine::{Found, combine},
-    fuse::{Fused, by_ranks, fuse},
-    gloss::{Gloss, gloss, phrase_keys},
-    lexical::{Query, evidence},
-    reading::{Reading, guarded_keys, may_be_composite, negates},
-    spelling::{corrected, unknown_words},
-    spread,
+    fuse::Fused,
+    reading::{Reading, guarded_keys, may_be_composite},
 };
 use crate::{
     cache::{Cache, Computed, Key, What},
-    domain::{Calibration, Section, Synonyms, key, stem_groups},
-    embed::{EmbedError, EmbedService, QueryEmbedding, QueryVector},
-    store::{CandidateTag, MatchedTerm, Recall, Recalled, Store, StoreError},
+    domain::{Section, key},
+    embed::EmbedService,
+    store::{CandidateTag, Recall, Store, StoreError},
 };
-
-/// Terms that each way of lexical matching may propose.
-const LEXICAL_LIMIT: usize = 200;
-
-/// Tags that the vector branch may propose.
-const VECTOR_LIMIT: usize = 100;
-
-/// Queries longer than this are sentences, not misspelt names: no trigrams are looked for, in characters of the key.
-const LONGEST_FUZZY_KEY: usize = 40;
 
 /// How the search works.
 #[derive(Clone, Debug)]
@@ -75,10 +60,10 @@ pub struct EncodedAnswer {
 
 /// Answers searches.
 pub struct Searcher {
-    store: Arc<dyn Store>,
-    embedder: Arc<EmbedService>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) embedder: Arc<EmbedService>,
     cache: Arc<Cache>,
-    settings: SearchSettings,
+    pub(super) settings: SearchSettings,
 }
 
 impl Searcher {
@@ -189,109 +174,6 @@ impl Searcher {
         Ok(if is_name { Reading::plain(&request.q) } else { Reading::of(&request.q, &names) })
     }
 
-    /// What one part of the query finds, all above the floor.
-    async fn ask(&self, text: &str, request: &SearchRequest) -> Result<Asked, SearchError> {
-        self.ask_for(text, request, |_| true).await
-    }
-
-    /// What an unwanted part finds. A term that leaves it out itself (`without words`) is no evidence for it.
-    async fn ask_unwanted(&self, text: &str, request: &SearchRequest) -> Result<Asked, SearchError> {
-        let literally = SearchRequest { related: false, ..request.clone() };
-        self.ask_for(text, &literally, |term| !negates(&term.term)).await
-    }
-
-    async fn ask_for(
-        &self,
-        text: &str,
-        request: &SearchRequest,
-        counts: impl Fn(&MatchedTerm) -> bool,
-    ) -> Result<Asked, SearchError> {
-        let (spelt, corrected) = self.spell(text, request);
-        let gloss = self.gloss(&spelt, request).await?;
-        let query = Query::new(text, &spelt, request.lang, &gloss);
-        let started = Instant::now();
-        let embedding = match (request.branches, request.by_standby) {
-            (Branches::Lexical, _) => QueryEmbedding::default(),
-            (_, true) => self.embedder.embed_query_by_standby(&gloss.text).await,
-            (_, false) => self.embedder.embed_query(&gloss.text, self.settings.embed_deadline).await,
-        };
-        let embedding_took = started.elapsed();
-        let degraded = embedding.failure.as_ref().map(|failure| degraded(failure, &embedding));
-        let vector = embedding.vector;
-        let mut recalled = self.recall(&query, request, vector.as_ref()).await?;
-        recalled.terms.retain(|term| counts(term));
-        let space = vector.map(|vector| vector.space);
-        let calibration = self.store.calibration(space.as_deref().unwrap_or_default());
-        let mut found = found(&query, &recalled, &calibration);
-        let mut sections = Sections::of(recalled.sections);
-        if request.related {
-            let best = spread::best(&found, &recalled.tags);
-            sections.load(&*self.store, &best).await?;
-            spread::spread(&mut found, &best, &recalled.tags, &sections.read);
-        }
-        found.retain(|_, fused| fused.is_answer());
-        if request.fusion == Fusion::Rrf {
-            let named = found.iter_mut().filter_map(|(id, fused)| Some((&*recalled.tags.get(id)?.name, fused)));
-            by_ranks(&mut named.collect::<Vec<_>>());
-        }
-        let explanation = BranchExplanation {
-            wanted: Vec::new(),
-            unwanted: Vec::new(),
-            corrected,
-            key: query.key,
-            stems: query.stems,
-            lang: gloss.lang,
-            glossed: gloss.glossed,
-            embedded_text: embedding.text,
-            space,
-            lexical_candidates: recalled.terms.len(),
-            vector_candidates: recalled.vectors.len(),
-        };
-        Ok(Asked { found, tags: recalled.tags, sections, degraded, explanation, embedding_took })
-    }
-
-    /// The text with its misspelt words put right, where they are unknown to the vocabulary, too.
-    fn spell(&self, text: &str, request: &SearchRequest) -> (String, Vec<Corrected>) {
-        let mut unknown = if request.typos { unknown_words(text) } else { Vec::new() };
-        if !unknown.is_empty() {
-            let stems: Vec<Vec<String>> = unknown.iter().map(|word| stem_groups(word).concat()).collect();
-            let mut known = self.store.known_words(&stems).into_iter();
-            unknown.retain(|_| !known.next().unwrap_or_default());
-        }
-        if unknown.is_empty() { (text.to_owned(), Vec::new()) } else { corrected(text, &unknown) }
-    }
-
-    async fn gloss(&self, text: &str, request: &SearchRequest) -> Result<Gloss, StoreError> {
-        if !request.gloss {
-            return Ok(Gloss { text: text.to_owned(), lang: request.lang, glossed: Vec::new() });
-        }
-        let names = self.store.names_by_french(&phrase_keys(text)).await?;
-        Ok(gloss(text, request.lang, &names))
-    }
-
-    async fn recall(
-        &self,
-        query: &Query,
-        request: &SearchRequest,
-        vector: Option<&QueryVector>,
-    ) -> Result<Recalled, StoreError> {
-        let by_words = request.branches != Branches::Vector;
-        let (keys, phrases) = if by_words { (query.keys(), query.phrase_keys()) } else { Default::default() };
-        let fuzzy = by_words && request.typos && query.key.chars().count() <= LONGEST_FUZZY_KEY;
-        self.store
-            .recall(&Recall {
-                keys: &keys,
-                phrases: &phrases,
-                stems: if by_words { &query.stems } else { &[] },
-                fuzzy_key: fuzzy.then_some(query.key.as_str()),
-                vector: vector.map(|vector| (vector.space.as_str(), &*vector.vector)),
-                tag_type: request.tag_type,
-                term_limit: LEXICAL_LIMIT,
-                vector_limit: VECTOR_LIMIT,
-            })
-            .await
-    }
-
     /// The ranked rows with their synonyms.
     async fn results(
         &self,
@@ -322,26 +204,6 @@ impl Searcher {
     }
 }
 
-/// What the answer says of an active embedder that failed.
-fn degraded(failure: &EmbedError, embedding: &QueryEmbedding) -> Degraded {
-    metrics::counter!("musonym_search_degraded_total", "code" => failure.code()).increment(1);
-    let instead = match embedding.vector {
-        Some(_) => "the built-in vectors stand in",
-        None => "the answer is given by words alone",
-    };
-    Degraded { branch: "vector".to_owned(), code: failure.code().to_owned(), reason: format!("{failure}; {instead}") }
-}
-
-/// What one part of a query found.
-struct Asked {
-    found: Found,
-    tags: HashMap<i64, CandidateTag>,
-    sections: Sections,
-    degraded: Option<Degraded>,
-    explanation: BranchExplanation,
-    embedding_took: Duration,
-}
-
 /// What the parts of a query know of the rows they found.
 #[derive(Default)]
 struct Candidates {
@@ -359,46 +221,6 @@ impl Candidates {
             self.sections.raw.extend(asked.sections.raw.drain());
             self.sections.read.extend(asked.sections.read.drain());
         }
-    }
-}
-
-/// All candidates with their scores, those below the floor, too.
-fn found(query: &Query, recalled: &Recalled, calibration: &Calibration) -> Found {
-    let lexical = evidence(query, recalled);
-    let cosines: HashMap<i64, f32> = recalled.vectors.iter().map(|hit| (hit.synonym_id, hit.cosine)).collect();
-    let fused = |id: &i64| (*id, fuse(lexical.get(id), cosines.get(id).copied(), calibration));
-    recalled.tags.keys().map(fused).collect()
-}
-
-/// The synonyms of rows: as they came along with the candidates, and as they are read when they are needed.
-#[derive(Default)]
-struct Sections {
-    raw: HashMap<i64, String>,
-    read: HashMap<i64, Synonyms>,
-}
-
-impl Sections {
-    fn of(raw: HashMap<i64, String>) -> Self {
-        Self { raw, read: HashMap::new() }
-    }
-
-    /// Reads those of these rows; what did not come along is fetched.
-    async fn load(&mut self, store: &dyn Store, ids: &[i64]) -> Result<(), StoreError> {
-        let mut missing = Vec::new();
-        for id in ids {
-            match self.raw.remove(id) {
-                _ if self.read.contains_key(id) => {}
-                Some(json) => {
-                    let read = serde_json::from_str(&json).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-                    self.read.insert(*id, read);
-                }
-                None => missing.push(*id),
-            }
-        }
-        if !missing.is_empty() {
-            self.read.extend(store.sections(&missing).await?);
-        }
-        Ok(())
     }
 }
 

@@ -17,10 +17,10 @@ pub(super) fn errors(typed: &str, meant: &str, most: f64) -> Option<f64> {
     // Three rows of the table: that of the letter, the one before and the one before that.
     let (mut before_last, mut row) = (vec![0.0f64; width], vec![0.0f64; width]);
     let mut last: Vec<f64> = (0..width).map(count).collect();
-    let mut least = 0.0f64;
+    let mut fewest = 0.0f64;
     for (place, letter) in typed.iter().enumerate() {
         row[0] = count(place + 1);
-        let least_before = std::mem::replace(&mut least, row[0]);
+        let before = std::mem::replace(&mut fewest, row[0]);
         for (other_place, other) in meant.iter().enumerate() {
             let at = other_place + 1;
             let replaced = last[at - 1] + if letter == other { 0.0 } else { replacing(*letter, *other) };
@@ -35,10 +35,10 @@ pub(super) fn errors(typed: &str, meant: &str, most: f64) -> Option<f64> {
             if swapped {
                 row[at] = row[at].min(before_last[at - 2] + LIKELY_ERROR);
             }
-            least = least.min(row[at]);
+            fewest = fewest.min(row[at]);
         }
         // The next rows are made of these two, and never fewer errors.
-        if least > most && least_before > most {
+        if fewest > most && before > most {
             return None;
         }
         std::mem::swap(&mut before_last, &mut last);

@@ -15,6 +15,7 @@ mod lint;
 pub mod postgres;
 mod review;
 mod sampling;
+mod spaces;
 pub mod sqlite;
 pub(crate) mod types;
 
@@ -30,6 +31,7 @@ pub use export::{
 };
 pub use lint::{ContentToLint, RowToLint, TagToLint};
 pub use review::{BulkVerdict, Decision, ReviewCounts, ReviewFilter, ReviewItem, ReviewOutcome, Verdict};
+pub use spaces::{HeldLock, NextSpace, SpaceProgress, SpaceStore, SpaceSwitch, Switched};
 pub use types::{
     CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, Generated,
     GenerationDone, GenerationNeed, GenerationOf, GenerationOutcome, JobCounts, JobFilter, Listing, MatchedTerm,
@@ -246,13 +248,6 @@ pub trait JobStore: Send + Sync {
     /// vector of an outdated version or of a space that is not active is not stored, and nothing of that row checked.
     async fn complete_embeddings(&self, space: &str, done: &[EmbeddingDone]) -> Result<Vec<EmbeddingOutcome>>;
 
-    /// Up to `limit` active rows that have no vector in this space, with what is to be embedded for them.
-    async fn rows_without_vector(&self, space: &str, limit: usize) -> Result<Vec<EmbedInput>>;
-
-    /// Stores vectors of a space beside the active one, by row and version; those of outdated versions are dropped.
-    /// Returns how many are stored.
-    async fn store_other_vectors(&self, space: &str, vectors: &[(i64, i64, Vec<f32>)]) -> Result<usize>;
-
     /// The job with this number.
     async fn job(&self, id: i64) -> Result<Option<Job>>;
 
@@ -333,10 +328,6 @@ pub trait AdminStore: Send + Sync {
     /// Writes a setting unless it is there; returns the value that stands.
     async fn setting_or_insert(&self, key: &str, value: &str) -> Result<String>;
 
-    /// Makes `space` the active embedding space, drops the vectors of the former one and enqueues the embedding of
-    /// every active row. Returns how many jobs are new.
-    async fn switch_embedding_space(&self, space: &str) -> Result<u64>;
-
     /// The header of an export of this database.
     async fn export_header(&self) -> Result<ExportHeader>;
 
@@ -374,9 +365,15 @@ pub trait AdminStore: Send + Sync {
 }
 
 /// Everything a backend does.
-pub trait Store: TagStore + SynonymStore + ReviewStore + JobStore + SearchStore + LintStore + AdminStore {}
+pub trait Store:
+    TagStore + SynonymStore + ReviewStore + JobStore + SpaceStore + SearchStore + LintStore + AdminStore
+{
+}
 
-impl<T: TagStore + SynonymStore + ReviewStore + JobStore + SearchStore + LintStore + AdminStore> Store for T {}
+impl<T: TagStore + SynonymStore + ReviewStore + JobStore + SpaceStore + SearchStore + LintStore + AdminStore> Store
+    for T
+{
+}
 
 /// Settings that hold the calibration of a space begin so, and end with the space.
 pub const SETTING_CALIBRATION: &str = "calibration:";

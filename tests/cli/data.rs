@@ -56,8 +56,11 @@ fn search_prints_a_table_of_80_columns_or_one_json_object() {
     assert!(table.stdout.lines().all(|line| line.chars().count() <= 80), "{table:?}");
     assert_eq!(table.stderr, "", "the built-in model embeds");
     // A database that only Ollama may embed, and that was never embedded: words and the standby's (no) vectors.
-    let alone = home.run_with(&["search", "dub"], &[("MUSONYM_EMBED__PROVIDER", "ollama")]).succeeded();
+    let only_ollama = [("MUSONYM_EMBED__PROVIDER", "ollama")];
+    let alone = Home::importing(ROWS).run_with(&["search", "dub"], &only_ollama).succeeded();
     assert!(alone.stderr.contains("degraded: no vector search"), "{alone:?}");
+    let embedded = home.run_with(&["search", "dub", "jamaicain"], &only_ollama).succeeded();
+    assert_eq!(embedded.stderr, "", "a database goes on with the model that it is embedded with");
     let json = home.run(&["search", "tranquil", "--type", "mood", "--json"]).succeeded();
     let [answer] = &json.json()[..] else { panic!("{json:?}") };
     assert_eq!(answer["results"][0]["tag_name"], "calm");

@@ -89,6 +89,7 @@ fn wrong_usage_ends_with_2_and_writes_nothing() {
         &["lint", "--tag-type", "artist"],
         &["jobs", "show", "one"],
         &["jobs", "list", "--state", "asleep"],
+        &["reembed", "--model", "embeddinggemma"],
         &["demo", "--database", "sqlite:x.db"],
         &["demo", "--exit", "--bind", "127.0.0.1:1"],
     ] {

@@ -12,3 +12,4 @@ mod meaning;
 mod ollama;
 mod processes;
 mod real_input;
+mod reembed;

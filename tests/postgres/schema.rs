@@ -2,7 +2,9 @@
 
 use musonym::{
     domain::{Priority, TagType},
-    store::{JobFilter, JobStore as _, Page, SynonymStore as _, TagStore as _, postgres::PostgresStore},
+    store::{
+        JobFilter, JobStore as _, Page, SpaceStore as _, SynonymStore as _, TagStore as _, postgres::PostgresStore,
+    },
 };
 
 use crate::support::postgres::Database;

@@ -1,7 +1,7 @@
 //! The index of the vectors comes, grows and goes with the number of rows.
 
 use musonym::store::{
-    AdminStore as _, StoreError,
+    AdminStore as _, NextSpace, SpaceStore as _, SpaceSwitch, StoreError, Switched,
     postgres::{PostgresOptions, PostgresStore, VectorIndexKind, VectorIndexOptions},
 };
 
@@ -54,4 +54,32 @@ async fn an_index_is_built_when_it_pays_rebuilt_when_outgrown_and_its_recall_tol
     assert!(none.maintain_vector_index().await.unwrap().unwrap().contains("dropped"));
     assert_eq!(none.vector_index_report().await.unwrap().unwrap().kind, "exact");
     assert!(matches!(PostgresStore::open(options(VectorIndexKind::None, 200)).await, Ok(_) | Err(StoreError::Busy(_))));
+}
+
+#[tokio::test]
+async fn a_switch_of_the_space_drops_the_index_and_the_next_one_is_built_over_the_new_vectors() {
+    let Some(database) = Database::create().await else { return };
+    let vector_index = VectorIndexOptions { kind: VectorIndexKind::IvfFlat, min_rows: 200 };
+    let options = PostgresOptions { vector_index, ..database.options() };
+    let store = PostgresStore::open(options).await.unwrap();
+    database.execute(&rows(1, 400)).await;
+    assert!(store.maintain_vector_index().await.unwrap().is_some());
+    let next = NextSpace { space: "next".to_owned(), model: "ollama:next".to_owned() };
+    store.begin_space_change(&next).await.unwrap();
+    database
+        .execute(
+            "INSERT INTO synonym_embedding (synonym_id, space, embedding, dimensions)
+             SELECT id, 'next', (SELECT l2_normalize(array_agg(cos(id % 23 * d) + random() / 2)::vector)
+                 FROM generate_series(1, 768) d WHERE id = id), 768 FROM mir_synonym",
+        )
+        .await;
+    let switch = SpaceSwitch { space: "next", keeps_former: false, may_lack: Some(&[]) };
+    assert_eq!(store.switch_embedding_space(&switch).await.unwrap(), Switched::Done { queued: 0 });
+    let indexes = "SELECT count(*) FROM pg_class WHERE relname LIKE 'mir_synonym_embedding%'";
+    assert_eq!(database.number(indexes).await, 0, "its centres were those of the former vectors");
+    let report = store.vector_index_report().await.unwrap().unwrap();
+    assert_eq!((report.kind.as_str(), report.rows), ("exact", 400), "every vector is compared meanwhile");
+    // Nobody holds the right to build any more.
+    assert!(store.maintain_vector_index().await.unwrap().unwrap().contains("over 400 vectors"));
+    assert!(store.vector_index_report().await.unwrap().unwrap().recall_at_10.unwrap() > 0.9);
 }

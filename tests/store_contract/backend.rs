@@ -10,7 +10,7 @@ use musonym::{
     },
     store::{
         ClaimOrder, EmbeddingDone, EmbeddingOutcome, Generated, GenerationDone, GenerationOutcome, MeaningCheck, Page,
-        ReviewFilter, ReviewItem, Revision, Store, SynonymsDraft,
+        ReviewFilter, ReviewItem, Revision, SpaceSwitch, Store, Switched, SynonymsDraft,
         postgres::PostgresStore,
         sqlite::{SqliteOptions, SqliteStore},
     },
@@ -308,6 +308,14 @@ impl Db {
     /// The number of the term that waits with this text.
     pub async fn pending(&self, text: &str) -> i64 {
         self.waiting().await.iter().find(|item| item.term == text).unwrap().id
+    }
+
+    /// Makes a space the active one, whatever lacks a vector; returns how many jobs are new.
+    pub async fn switch(&self, space: &str) -> u64 {
+        match self.store.switch_embedding_space(&SpaceSwitch::at_once(space)).await.unwrap() {
+            Switched::Done { queued } => queued,
+            Switched::Missing(missing) => panic!("{missing:?} may be missing"),
+        }
     }
 
     /// Runs every `embed` job, with a vector by the tag's name.

@@ -97,9 +97,9 @@ contract! {
         let kept = db.genre_with("ska", &["one"]).await;
         db.genre_with("rap", &["two"]).await;
         db.embed_all(|_| [1.0, 0.0, 0.0, 0.0]).await;
-        assert_eq!(db.store.switch_embedding_space(SPACE).await.unwrap(), 0, "it is the active one");
+        assert_eq!(db.switch(SPACE).await, 0, "it is the active one");
         let version = db.store.vocabulary_version();
-        assert_eq!(db.store.switch_embedding_space("next").await.unwrap(), 2);
+        assert_eq!(db.switch("next").await, 2);
         assert!(db.store.vocabulary_version() > version);
         assert_eq!(db.store.setting(musonym::store::SETTING_EMBEDDING_SPACE).await.unwrap().as_deref(), Some("next"));
         assert_eq!(db.store.embedding(kept.id).await.unwrap(), None);

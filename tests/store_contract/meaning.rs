@@ -6,7 +6,7 @@ use musonym::{
     domain::{Confidence, JobKind, JobState, Source, Term},
     store::{
         Decision, EmbedInput, EmbeddingDone, EmbeddingOutcome, GenerationOutcome, MeaningCheck, ReviewOutcome,
-        SETTING_EMBEDDING_SPACE, Verdict,
+        SETTING_EMBEDDING_SPACE, SpaceSwitch, Verdict,
     },
 };
 
@@ -63,7 +63,7 @@ contract! {
         assert!(is_checked(&db, id).await);
         assert_eq!(db.row(&genre("ska")).await.unwrap().version, 1);
         // In another space it is the same version still.
-        db.store.switch_embedding_space("next").await.unwrap();
+        db.store.switch_embedding_space(&SpaceSwitch::at_once("next")).await.unwrap();
         assert!(is_checked(&db, id).await);
         let tag = db.store.tag_by_name(musonym::domain::TagType::Genre, "ska").await.unwrap().unwrap();
         db.generate(&tag, false, &["brass", "new"]).await;

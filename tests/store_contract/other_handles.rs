@@ -90,7 +90,7 @@ contract! {
         db.genre_with("ska", &["x"]).await;
         db.embed_all(|_| [1.0, 0.0, 0.0, 0.0]).await;
         eventually(&other, "embedding", async |store| nearest(store).await.len() == 1).await;
-        db.store.switch_embedding_space("next").await.unwrap();
+        db.switch("next").await;
         eventually(&other, "switch", async |store| nearest(store).await.is_empty()).await;
     }
 

@@ -172,7 +172,7 @@ contract! {
         assert_eq!(nearest(&db, SPACE, &query, &[], 9).await, [a, c]);
         db.store.delete_tag(&genre("aaa")).await.unwrap();
         assert_eq!(nearest(&db, SPACE, &query, &[], 9).await, [c]);
-        db.store.switch_embedding_space("next").await.unwrap();
+        db.switch("next").await;
         assert!(nearest(&db, SPACE, &query, &[], 9).await.is_empty());
     }
 
@@ -180,22 +180,22 @@ contract! {
         let (a, b) = (db.genre_with("aaa", &["x"]).await, db.genre_with("bbb", &["x"]).await);
         db.embed_all(by_first_letter).await;
         let beside = |row: &musonym::domain::SynonymRecord, vector: [f32; 2]| (row.id, row.version, vector.to_vec());
-        let mut missing = db.store.rows_without_vector("beside", 9).await.unwrap();
+        let mut missing = db.store.rows_without_vector("beside", 0, 9).await.unwrap();
         missing.sort_by_key(|input| input.synonym_id);
         assert_eq!(missing.iter().map(|input| input.tag_name.as_str()).collect::<Vec<_>>(), ["aaa", "bbb"]);
-        assert_eq!(db.store.rows_without_vector("beside", 1).await.unwrap().len(), 1);
-        assert!(db.store.rows_without_vector(SPACE, 9).await.unwrap().is_empty());
+        assert_eq!(db.store.rows_without_vector("beside", 0, 1).await.unwrap().len(), 1);
+        assert!(db.store.rows_without_vector(SPACE, 0, 9).await.unwrap().is_empty());
         let outdated = (b.id, b.version - 1, vec![0.0, 1.0]);
         assert_eq!(db.store.store_other_vectors("beside", &[beside(&a, [1.0, 0.0]), outdated]).await.unwrap(), 1);
         assert_eq!(db.store.store_other_vectors("beside", &[beside(&b, [0.0, 1.0])]).await.unwrap(), 1);
         assert_eq!(nearest(&db, "beside", &[0.0, 1.0], &[], 9).await, [b.id, a.id]);
         assert_eq!(nearest(&db, SPACE, &[1.0, 0.0, 0.0, 0.0], &[], 9).await, [a.id, b.id]);
         let other = db.backend.reopen().await;
-        assert!(other.rows_without_vector("beside", 9).await.unwrap().is_empty());
+        assert!(other.rows_without_vector("beside", 0, 9).await.unwrap().is_empty());
         db.store.replace_synonyms(b.id, &draft(genre("bbb"), &["y"]), None).await.unwrap();
         assert_eq!(nearest(&db, "beside", &[0.0, 1.0], &[], 9).await, [a.id]);
         // A switch takes what is there already, and queues the rest.
-        assert_eq!(db.store.switch_embedding_space("beside").await.unwrap(), 0, "one is there, one was queued");
+        assert_eq!(db.switch("beside").await, 0, "one is there, one was queued");
         assert_eq!(nearest(&db, "beside", &[1.0, 0.0], &[], 9).await, [a.id]);
         assert_eq!(db.store.embedding(a.id).await.unwrap(), Some(vec![1.0, 0.0]));
         assert!(nearest(&db, SPACE, &[1.0, 0.0, 0.0, 0.0], &[], 9).await.is_empty());

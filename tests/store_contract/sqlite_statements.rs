@@ -12,7 +12,7 @@ use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
 const LOG: &str = "MUSONYM_TEST_SQL_LOG";
 
 /// Statements that may read a whole table, by their beginning, and why.
-const WHOLE_TABLES: [(&str, &str); 12] = [
+const WHOLE_TABLES: [(&str, &str); 14] = [
     ("SELECT * FROM tag WHERE name_key IS NULL OR", "a new normaliser needs every tag"),
     ("SELECT id, term FROM synonym_term", "a new normaliser needs every term"),
     ("SELECT t.tag_type, t.id FROM tag t", "`generate --all` is for every tag"),
@@ -24,7 +24,12 @@ const WHOLE_TABLES: [(&str, &str); 12] = [
     ("UPDATE mir_synonym SET embedding = NULL, embedding_space = NULL WHERE embedding_space <>", "drops every vector"),
     ("UPDATE mir_synonym SET embedding = e.embedding, embedding_space = e.space FROM", "a switch takes every vector"),
     ("DELETE FROM synonym_embedding WHERE space = $1", "a switch takes every vector"),
-    ("SELECT id FROM mir_synonym WHERE is_active AND embedding IS NULL", "after all vectors were dropped"),
+    ("SELECT id FROM mir_synonym WHERE is_active AND embedding IS NULL", "after a switch, which takes every row"),
+    ("SELECT COUNT(CASE WHEN s.embedding_space = $1", "counts all, for the progress of a change"),
+    (
+        "UPDATE job SET state = 'succeeded', result = $1, last_error = NULL, updated_at = $2 WHERE kind = 'embed'",
+        "a switch takes every row",
+    ),
 ];
 
 /// Writes down what sqlx runs, where the parent asked for it.

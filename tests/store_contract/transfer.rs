@@ -95,7 +95,7 @@ pub async fn fill_completely(db: &Db) {
     )
     .await;
     for (space, values) in [("standby/3", vec![0.0, 0.0, 1.0]), ("another/2", vec![-1.0, 0.0])] {
-        let rows = db.store.rows_without_vector(space, 100).await.unwrap();
+        let rows = db.store.rows_without_vector(space, 0, 100).await.unwrap();
         let vectors: Vec<_> = rows.into_iter().map(|row| (row.synonym_id, row.version, values.clone())).collect();
         db.store.store_other_vectors(space, &vectors).await.unwrap();
     }

@@ -106,6 +106,8 @@ struct Shared {
     received: watch::Sender<usize>,
     /// Holds that are in force.
     holds: watch::Sender<usize>,
+    /// How many more calls of embed each gated model answers.
+    gates: watch::Sender<HashMap<String, usize>>,
     /// Whether every connection is broken off.
     down: watch::Sender<bool>,
 }
@@ -134,6 +136,18 @@ impl Drop for Hold {
     }
 }
 
+/// While it lives, one model answers no more calls of embed than it was let to.
+pub struct Gate {
+    shared: Arc<Shared>,
+    model: String,
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.shared.gates.send_modify(|gates| _ = gates.remove(&self.model));
+    }
+}
+
 impl FakeOllama {
     /// Starts one with [`GENERATE_MODEL`] and [`EMBED_MODEL`].
     pub async fn start() -> Self {
@@ -144,6 +158,7 @@ impl FakeOllama {
             state: Mutex::new(State { models, ..State::default() }),
             received: watch::Sender::new(0),
             holds: watch::Sender::new(0),
+            gates: watch::Sender::new(HashMap::new()),
             down: watch::Sender::new(false),
         });
         let router = routes::router(shared.clone());
@@ -210,6 +225,13 @@ impl FakeOllama {
     pub fn hold(&self) -> Hold {
         self.shared.holds.send_modify(|holds| *holds += 1);
         Hold { shared: self.shared.clone() }
+    }
+
+    /// Lets this model answer `calls` calls of embed, and holds back all further ones until the guard is dropped.
+    pub fn let_through(&self, model: &str, calls: usize) -> Gate {
+        let model = contract::with_tag(model);
+        self.shared.gates.send_modify(|gates| _ = gates.insert(model.clone(), calls));
+        Gate { shared: self.shared.clone(), model }
     }
 
     /// Waits until `count` calls of generate, embed and pull have arrived since the start, held ones included.

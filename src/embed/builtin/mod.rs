@@ -9,11 +9,11 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
-use super::{EmbedError, Embedder, text::TEMPLATE_VERSION};
+use super::{EmbedError, EmbedModel, Embedder, text::TEMPLATE_VERSION};
 use model::Model;
 
 /// What the names of its spaces begin with.
-const FAMILY: &str = "builtin:";
+pub(super) const FAMILY: &str = "builtin:";
 
 /// Weights and prefixes: raised with every change of `data/minilm.gguf` (a test holds its digest), and of the forward pass
 /// where it moves vectors by more than rounding does.
@@ -80,6 +80,10 @@ impl Embedder for BuiltinEmbedder {
         FAMILY
     }
 
+    fn model(&self) -> Option<EmbedModel> {
+        Some(EmbedModel::Builtin)
+    }
+
     fn describe(&self) -> String {
         "the built-in model (all-MiniLM-L6-v2)".to_owned()
     }
@@ -105,6 +109,13 @@ mod tests {
 
     fn cosine(a: &[f32], b: &[f32]) -> f32 {
         a.iter().zip(b).map(|(x, y)| x * y).sum()
+    }
+
+    #[test]
+    fn english_words_are_told_from_others() {
+        for (word, is_english) in [("piano", true), ("guitar", true), ("paino", false), ("##ing", false), ("", false)] {
+            assert_eq!(is_english_word(word), is_english, "{word}");
+        }
     }
 
     #[tokio::test]

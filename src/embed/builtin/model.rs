@@ -24,26 +24,23 @@ static TOKENIZER: &[u8] = include_bytes!("../../../data/minilm-tokenizer.json");
 
 /// Whether the model has this word, folded, as one token: some 30,000 do, nearly all of them English.
 pub(super) fn is_token(word: &str) -> bool {
-    static TOKENS: OnceLock<HashSet<&str>> = OnceLock::new();
-    TOKENS.get_or_init(tokens).contains(word)
+    static WORDS: OnceLock<HashSet<String>> = OnceLock::new();
+    WORDS.get_or_init(whole_words).contains(word)
 }
 
 /// The whole words of the tokenizer's vocabulary.
-fn tokens() -> HashSet<&'static str> {
+fn whole_words() -> HashSet<String> {
     #[derive(Deserialize)]
-    struct Shipped<'a> {
-        #[serde(borrow)]
-        model: Vocabulary<'a>,
+    struct Shipped {
+        model: Vocabulary,
     }
     #[derive(Deserialize)]
-    struct Vocabulary<'a> {
-        // A token that is escaped in JSON cannot be borrowed: a quotation mark or a backslash, and no word.
-        #[serde(borrow)]
-        vocab: HashMap<Cow<'a, str>, u32>,
+    struct Vocabulary {
+        vocab: HashMap<String, u32>,
     }
-    let read: Shipped<'static> = serde_json::from_slice(TOKENIZER).expect("the shipped tokenizer is read in tests");
-    let borrowed = |token| if let Cow::Borrowed(token) = token { Some(token) } else { None };
-    read.model.vocab.into_keys().filter_map(borrowed).filter(|token| token.chars().all(char::is_alphabetic)).collect()
+    let vocabulary =
+        serde_json::from_slice(TOKENIZER).map_or_else(|_| HashMap::new(), |read: Shipped| read.model.vocab);
+    vocabulary.into_keys().filter(|token| token.chars().all(char::is_alphabetic)).collect()
 }
 
 /// Longest text in tokens, `[CLS]` and `[SEP]` included; the rest is cut off (the model was trained with so many).

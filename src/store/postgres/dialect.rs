@@ -239,3 +239,22 @@ pub(super) async fn adopt_vectors(connection: &mut DbConnection, space: &str) ->
     .await?;
     Ok(())
 }
+
+/// Keeps the vectors of the space that is the active one so far beside those of the next.
+pub(super) async fn keep_vectors(connection: &mut DbConnection, space: &str) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO synonym_embedding (synonym_id, space, embedding, dimensions)
+         SELECT id, embedding_space, embedding, embedding_dimensions FROM mir_synonym WHERE embedding_space = $1
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(space)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Lets a transaction that writes every row take as long as it does.
+pub(super) async fn take_your_time(connection: &mut DbConnection) -> Result<()> {
+    sqlx::query("SET LOCAL statement_timeout = 0").execute(connection).await?;
+    Ok(())
+}

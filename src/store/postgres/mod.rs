@@ -36,6 +36,8 @@ mod review;
 mod revisions;
 #[path = "../sql/rows.rs"]
 mod rows;
+#[path = "../sql/spaces.rs"]
+mod spaces;
 #[path = "../sql/synonyms.rs"]
 mod synonyms;
 #[path = "../sql/tags.rs"]
@@ -55,13 +57,13 @@ use std::{
 use PostgresStore as SqlStore;
 pub use backup::{backup_commands, restore_commands};
 use secrecy::SecretString;
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{Connection, PgPool, Postgres, Transaction};
 use tokio::sync::watch as tokio_watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     domain::TagType,
-    store::{Result, StoreError},
+    store::{HeldLock, Result, StoreError},
 };
 use vocabulary::Vocabulary;
 
@@ -134,6 +136,9 @@ impl PostgresOptions {
     }
 }
 
+/// One process at a time fills the next embedding space: `musonymM` as a number.
+const CHANGE_LOCK: i64 = 7_887_337_244_841_307_469;
+
 /// The server backend.
 pub struct PostgresStore {
     options: PostgresOptions,
@@ -193,27 +198,32 @@ impl PostgresStore {
         Ok(self.readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
     }
 
-    /// Up to `limit` active rows that have no vector in this space.
-    async fn ids_without_vector(&self, space: &str, limit: usize) -> Result<Vec<i64>> {
+    /// Up to `limit` active rows above number `after` that have no vector in this space, by number.
+    async fn ids_without_vector(&self, space: &str, after: i64, limit: usize) -> Result<Vec<i64>> {
         let at = (space.to_owned(), self.vocabulary.version());
         if self.all_embedded.lock().is_ok_and(|known| known.as_ref() == Some(&at)) {
             return Ok(Vec::new());
         }
-        let missing: Vec<i64> = sqlx::query_scalar(
-            "SELECT id FROM mir_synonym s WHERE is_active AND embedding_space IS DISTINCT FROM $1
-                 AND NOT EXISTS (SELECT 1 FROM synonym_embedding e WHERE e.synonym_id = s.id AND e.space = $1)
-             LIMIT $2",
-        )
-        .bind(space)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&self.readers)
-        .await?;
+        let missing = spaces::ids_without_vector(&mut *self.readers.acquire().await?, space, after, limit).await?;
         if missing.is_empty()
+            && after == 0
             && let Ok(mut known) = self.all_embedded.lock()
         {
             *known = Some(at);
         }
         Ok(missing)
+    }
+
+    /// Takes a lock on a connection of its own: the server gives it back however the process ends.
+    async fn lock_change(&self) -> Result<Option<HeldLock>> {
+        let mut connection = self.readers.acquire().await?.detach();
+        let free: bool =
+            sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(CHANGE_LOCK).fetch_one(&mut connection).await?;
+        if free {
+            return Ok(Some(HeldLock::new(connection)));
+        }
+        let _ = connection.close().await;
+        Ok(None)
     }
 
     /// Where the data lives, for messages.

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     domain::{TagType, rarity},
-    store::{CandidateTag, EXACT_OR_MISSPELT_SHARE, MatchedTerm, Recall, Recalled, Result, VectorHit, may_be_misspelt},
+    store::{
+        CandidateTag, EXACT_OR_MISSPELT_SHARE, MatchedTerm, Recall, Recalled, Result, SearchStore, VectorHit,
+        may_be_misspelt,
+    },
 };
 
 /// Terms looked at for one word of a query. A word that stands in more says little, and what holds all words of the query is
@@ -146,6 +149,19 @@ const OTHER: VectorTable = VectorTable {
 impl PostgresStore {
     /// See [`crate::store::SearchStore::recall`].
     pub(super) async fn recall_candidates(&self, recall: &Recall<'_>) -> Result<Recalled> {
+        let believed = self.active_space();
+        let recalled = self.recall_once(recall).await?;
+        if recall.vector.is_none() || !recalled.vectors.is_empty() {
+            return Ok(recalled);
+        }
+        // No vector at all: the active space may be another one since it was last read, and vectors lie elsewhere.
+        if self.active_space() != believed || self.vocabulary.refresh(&self.readers).await? {
+            return self.recall_once(recall).await;
+        }
+        Ok(recalled)
+    }
+
+    async fn recall_once(&self, recall: &Recall<'_>) -> Result<Recalled> {
         let (word_tags, tag_count, is_active, misspelt) = self.vocabulary.read(|held| {
             let word_tags: Vec<usize> = recall.stems.iter().map(|stems| held.tags_with(stems)).collect();
             let space = recall.vector.map(|(space, _)| space);

@@ -12,7 +12,7 @@ use std::{
 use sqlx::{Connection, PgConnection, PgPool};
 
 use super::{PostgresStore, VectorIndexKind, VectorIndexOptions};
-use crate::store::{Result, StoreError, VectorIndexReport};
+use crate::store::{HeldLock, Result, StoreError, VectorIndexReport};
 
 /// Name of the index, and of the next one while it is built.
 const INDEX: &str = "mir_synonym_embedding";
@@ -172,6 +172,20 @@ impl PostgresStore {
         Ok(done)
     }
 
+    /// Drops the index, and keeps others from building it until the returned value is dropped: while every row gets another
+    /// vector it is worth nothing, and afterwards its centres would be those of the former ones. Searches compare every vector
+    /// meanwhile.
+    pub(super) async fn suspend_index(&self) -> Result<Option<HeldLock>> {
+        let mut connection = self.readers.acquire().await?.detach();
+        // Who builds it now has to finish first; that and older transactions may take longer than a statement may.
+        sqlx::raw_sql("SET statement_timeout = 0; SET lock_timeout = 0").execute(&mut connection).await?;
+        sqlx::query("SELECT pg_advisory_lock($1)").bind(BUILD_LOCK).execute(&mut connection).await?;
+        if Built::read(&mut connection).await?.is_some() {
+            drop_index(&mut connection).await?;
+        }
+        Ok(Some(HeldLock::new(connection)))
+    }
+
     async fn rows_with_vector(&self) -> Result<u64> {
         let rows: i64 =
             sqlx::query_scalar("SELECT count(*) FROM mir_synonym WHERE is_active AND embedding_space IS NOT NULL")
@@ -262,8 +276,7 @@ async fn build_alone(connection: &mut PgConnection, options: VectorIndexOptions,
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(settings)).execute(&mut *connection).await?;
     if planned == Plan::Drop {
-        execute(connection, format!("DROP INDEX CONCURRENTLY IF EXISTS {INDEX}")).await?;
-        sqlx::query("DELETE FROM setting WHERE key = $1").bind(SETTING_BUILT).execute(&mut *connection).await?;
+        drop_index(connection).await?;
         return Ok(Some("the vector index is dropped".to_owned()));
     }
     let started = Instant::now();
@@ -294,6 +307,12 @@ async fn build_alone(connection: &mut PgConnection, options: VectorIndexOptions,
         built.kind,
         started.elapsed().as_secs_f64()
     )))
+}
+
+async fn drop_index(connection: &mut PgConnection) -> Result<()> {
+    execute(connection, format!("DROP INDEX CONCURRENTLY IF EXISTS {INDEX}")).await?;
+    sqlx::query("DELETE FROM setting WHERE key = $1").bind(SETTING_BUILT).execute(connection).await?;
+    Ok(())
 }
 
 async fn execute(connection: &mut PgConnection, statement: String) -> Result<()> {

@@ -17,6 +17,9 @@ use crate::{
     store::{Result, SETTING_CALIBRATION, SETTING_EMBEDDING_SPACE, StoreError},
 };
 
+/// Changed rows that are read one by one; more of them with all others, in a time that nothing bounds.
+const MOST_CHANGED: usize = 20_000;
+
 /// The parts that are held, and the version they stand at.
 pub(super) struct Vocabulary {
     version: AtomicI64,
@@ -98,21 +101,21 @@ impl Vocabulary {
         if newest == known && same_space {
             return Ok(false);
         }
+        if !same_space {
+            // Before the rows, which may take seconds after a switch: queries ask the new space from now on.
+            self.held.write().unwrap_or_else(PoisonError::into_inner).active_space.clone_from(&space);
+        }
         // What commits between these statements has a greater number than `newest`, and is read once more next time.
-        if known < 0 || known + 1 < oldest || newest < known {
-            let mut loading = connection.begin().await?;
-            sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut *loading).await?;
-            let rows = sqlx::query(select_held!(" ORDER BY s.id")).fetch_all(&mut *loading).await?;
-            loading.commit().await?;
-            let mut held = Held::default();
-            rows.iter().try_for_each(|row| held.add(row))?;
-            *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
+        let reaches_back = known >= 0 && known + 1 >= oldest && newest >= known;
+        let changed: Vec<i64> = if reaches_back {
+            sqlx::query_scalar("SELECT DISTINCT synonym_id FROM vocabulary_change WHERE seq > $1")
+                .bind(known)
+                .fetch_all(&mut *connection)
+                .await?
         } else {
-            let changed: Vec<i64> =
-                sqlx::query_scalar("SELECT DISTINCT synonym_id FROM vocabulary_change WHERE seq > $1")
-                    .bind(known)
-                    .fetch_all(&mut *connection)
-                    .await?;
+            Vec::new()
+        };
+        if reaches_back && changed.len() <= MOST_CHANGED {
             let rows =
                 sqlx::query(select_held!(" AND s.id = ANY ($1)")).bind(&changed).fetch_all(&mut *connection).await?;
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
@@ -120,6 +123,17 @@ impl Vocabulary {
                 held.remove(*id);
             }
             rows.iter().try_for_each(|row| held.add(row))?;
+        } else {
+            let mut loading = connection.begin().await?;
+            sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut *loading).await?;
+            let rows = sqlx::query(select_held!(" ORDER BY s.id")).fetch_all(&mut *loading).await?;
+            loading.commit().await?;
+            let mut loaded = Held::default();
+            rows.iter().try_for_each(|row| loaded.add(row))?;
+            let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+            loaded.active_space = held.active_space.take();
+            loaded.calibrations = std::mem::take(&mut held.calibrations);
+            *held = loaded;
         }
         let calibrations = load_calibrations(&mut connection).await?;
         {

@@ -6,12 +6,8 @@ use tokio::sync::watch;
 use super::{
     SqlStore,
     dialect::{self, earlier, now},
-    jobs,
 };
-use crate::{
-    domain::{NewJob, Priority},
-    store::{AdminStore, ExportHeader, Result, Retention, SETTING_EMBEDDING_SPACE, VectorIndexReport},
-};
+use crate::store::{AdminStore, ExportHeader, Result, Retention, VectorIndexReport};
 
 /// Entries of `vocabulary_change` that are kept: whoever is further behind reads everything anew.
 const CHANGES_KEPT: i64 = 100_000;
@@ -41,35 +37,6 @@ impl AdminStore for SqlStore {
             .await?;
         self.commit(transaction).await?;
         Ok(value)
-    }
-
-    async fn switch_embedding_space(&self, space: &str) -> Result<u64> {
-        let mut transaction = self.begin().await?;
-        sqlx::query(
-            "INSERT INTO setting (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        )
-        .bind(SETTING_EMBEDDING_SPACE)
-        .bind(space)
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query("UPDATE mir_synonym SET embedding = NULL, embedding_space = NULL WHERE embedding_space <> $1")
-            .bind(space)
-            .execute(&mut *transaction)
-            .await?;
-        // Vectors of the new space that were made beforehand serve at once.
-        dialect::adopt_vectors(&mut transaction, space).await?;
-        sqlx::query("DELETE FROM synonym_embedding WHERE space = $1").bind(space).execute(&mut *transaction).await?;
-        let missing: Vec<i64> =
-            sqlx::query_scalar("SELECT id FROM mir_synonym WHERE is_active AND embedding IS NULL ORDER BY id")
-                .fetch_all(&mut *transaction)
-                .await?;
-        let mut created = 0;
-        for id in missing {
-            let (_, new) = jobs::enqueue(&mut transaction, &NewJob::embed(id, Priority::LOW)).await?;
-            created += u64::from(new);
-        }
-        self.commit(transaction).await?;
-        Ok(created)
     }
 
     async fn export_header(&self) -> Result<ExportHeader> {

@@ -89,25 +89,6 @@ impl SqlStore {
         Ok(inputs)
     }
 
-    /// See [`crate::store::JobStore::rows_without_vector`].
-    pub(super) async fn read_rows_without_vector(&self, space: &str, limit: usize) -> Result<Vec<EmbedInput>> {
-        let missing = self.ids_without_vector(space, limit).await?;
-        if missing.is_empty() { Ok(Vec::new()) } else { self.read_embed_inputs(&missing).await }
-    }
-
-    /// See [`crate::store::JobStore::store_other_vectors`].
-    pub(super) async fn write_other_vectors(&self, space: &str, vectors: &[(i64, i64, Vec<f32>)]) -> Result<usize> {
-        let mut transaction = self.begin().await?;
-        let mut stored = 0;
-        for (synonym_id, version, vector) in vectors {
-            let stored_now =
-                dialect::store_other_vector(&mut transaction, space, *synonym_id, *version, vector).await?;
-            stored += usize::from(stored_now);
-        }
-        self.commit(transaction).await?;
-        Ok(stored)
-    }
-
     /// See [`crate::store::JobStore::complete_embeddings`].
     pub(super) async fn complete_embedding_jobs(
         &self,

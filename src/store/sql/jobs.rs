@@ -179,14 +179,6 @@ impl JobStore for SqlStore {
         self.read_embed_inputs(synonym_ids).await
     }
 
-    async fn rows_without_vector(&self, space: &str, limit: usize) -> Result<Vec<EmbedInput>> {
-        self.read_rows_without_vector(space, limit).await
-    }
-
-    async fn store_other_vectors(&self, space: &str, vectors: &[(i64, i64, Vec<f32>)]) -> Result<usize> {
-        self.write_other_vectors(space, vectors).await
-    }
-
     async fn complete_embeddings(&self, space: &str, done: &[EmbeddingDone]) -> Result<Vec<EmbeddingOutcome>> {
         self.complete_embedding_jobs(space, done).await
     }

@@ -206,3 +206,21 @@ pub(super) async fn adopt_vectors(connection: &mut DbConnection, space: &str) ->
     .await?;
     Ok(())
 }
+
+/// Keeps the vectors of the space that is the active one so far beside those of the next.
+pub(super) async fn keep_vectors(connection: &mut DbConnection, space: &str) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO synonym_embedding (synonym_id, space, embedding)
+         SELECT id, embedding_space, embedding FROM mir_synonym WHERE embedding_space = $1 ON CONFLICT DO NOTHING",
+    )
+    .bind(space)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Lets a transaction that writes every row take as long as it does: SQLite sets no bound.
+#[expect(clippy::unused_async, reason = "another backend asks its database")]
+pub(super) async fn take_your_time(_connection: &mut DbConnection) -> Result<()> {
+    Ok(())
+}

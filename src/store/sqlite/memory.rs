@@ -205,14 +205,20 @@ impl Indexed {
         }
     }
 
-    /// Up to `limit` rows that have no vector in this space.
-    pub(super) fn rows_without_vector(&self, space: &str, limit: usize) -> Vec<i64> {
+    /// Up to `limit` rows above number `after` that have no vector in this space, by number.
+    pub(super) fn rows_without_vector(&self, space: &str, after: i64, limit: usize) -> Vec<i64> {
         let vectors = self.spaces.get(space);
         if vectors.is_some_and(|vectors| vectors.len() == self.terms.len()) {
             return Vec::new();
         }
-        let missing = |id: &i64| vectors.is_none_or(|vectors| vectors.get(*id).is_none());
-        self.terms.rows().filter(missing).take(limit).collect()
+        let missing = |id: &i64| *id > after && vectors.is_none_or(|vectors| vectors.get(*id).is_none());
+        let mut missing: Vec<i64> = self.terms.rows().filter(missing).collect();
+        if missing.len() > limit {
+            missing.select_nth_unstable(limit);
+            missing.truncate(limit);
+        }
+        missing.sort_unstable();
+        missing
     }
 
     /// Up to `limit` tags with their vectors in this space, ordered by a hash of their names, and how many have one.

@@ -35,6 +35,8 @@ mod review;
 mod revisions;
 #[path = "../sql/rows.rs"]
 mod rows;
+#[path = "../sql/spaces.rs"]
+mod spaces;
 #[path = "../sql/synonyms.rs"]
 mod synonyms;
 #[path = "../sql/tags.rs"]
@@ -46,7 +48,12 @@ mod transfer;
 #[path = "../sql/webhooks.rs"]
 mod webhooks;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs::{File, TryLockError},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::watch;
@@ -57,7 +64,7 @@ pub use backup::{Backup, backup};
 use memory::Memory;
 pub use restore::{Restored, restore};
 
-use crate::store::{Result, StoreError, VectorIndexReport};
+use crate::store::{HeldLock, Result, StoreError, VectorIndexReport};
 
 /// How to open the file.
 #[derive(Clone, Debug)]
@@ -128,10 +135,32 @@ impl SqliteStore {
         self.readers.begin().await.map_err(StoreError::from)
     }
 
-    /// Up to `limit` active rows that have no vector in this space. Memory knows them.
+    /// Up to `limit` active rows above number `after` that have no vector in this space, by number. Memory knows them.
     #[expect(clippy::unused_async, reason = "another backend asks its database")]
-    async fn ids_without_vector(&self, space: &str, limit: usize) -> Result<Vec<i64>> {
-        Ok(self.memory.read(|index| index.rows_without_vector(space, limit)))
+    async fn ids_without_vector(&self, space: &str, after: i64, limit: usize) -> Result<Vec<i64>> {
+        Ok(self.memory.read(|index| index.rows_without_vector(space, after, limit)))
+    }
+
+    /// Locks a file beside the database: the system gives it back however the process ends.
+    #[expect(clippy::unused_async, reason = "another backend asks its database")]
+    async fn lock_change(&self) -> Result<Option<HeldLock>> {
+        let mut path = self.options.path.clone().into_os_string();
+        path.push("-reembed");
+        let path = PathBuf::from(path);
+        let unusable =
+            |error: &std::io::Error| StoreError::Unusable(format!("cannot lock {}: {error}", path.display()));
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|e| unusable(&e))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(HeldLock::new(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(unusable(&error)),
+        }
+    }
+
+    /// Every vector is compared: no index stands in the way of a switch.
+    #[expect(clippy::unused_async, reason = "another backend asks its database")]
+    async fn suspend_index(&self) -> Result<Option<HeldLock>> {
+        Ok(None)
     }
 
     /// Every vector is compared: there is no index to keep.

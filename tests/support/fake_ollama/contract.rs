@@ -46,6 +46,17 @@ pub(super) fn check_generate(body: &Value) -> Option<String> {
     check_keep_alive(&body["keep_alive"])
 }
 
+/// The task prefixes of a model, for documents and for queries; both empty where it has none.
+pub(super) fn prefixes(model: &str) -> [&'static str; 2] {
+    if model.contains("nomic-embed-text") {
+        ["search_document: ", "search_query: "]
+    } else if model.contains("embeddinggemma") {
+        ["title: none | text: ", "task: search result | query: "]
+    } else {
+        ["", ""]
+    }
+}
+
 /// What is wrong with the body of `/api/embed`, and its inputs.
 pub(super) fn check_embed(body: &Value) -> Result<Vec<String>, String> {
     let Some(object) = body.as_object() else { return Err("the body is no object".to_owned()) };
@@ -61,7 +72,8 @@ pub(super) fn check_embed(body: &Value) -> Result<Vec<String>, String> {
         _ => None,
     };
     let texts = texts.ok_or("embed lacks `input`")?;
-    let has_prefix = |text: &&String| text.starts_with("search_document: ") || text.starts_with("search_query: ");
+    let prefixes = prefixes(body["model"].as_str().unwrap_or_default());
+    let has_prefix = |text: &&String| prefixes.iter().any(|prefix| text.starts_with(prefix));
     match texts.iter().find(|text| !has_prefix(text)) {
         Some(bare) => Err(format!("embed input without its task prefix: {bare:?}")),
         None => Ok(texts),

@@ -69,6 +69,28 @@ async fn arrive(shared: &Shared, call: &'static str) -> Result<Option<Fault>, Re
     }
 }
 
+/// Waits at the gate of the model, if it has one.
+async fn pass(shared: &Shared, body: &Bytes) {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let model = contract::with_tag(body["model"].as_str().unwrap_or_default());
+    let mut gates = shared.gates.subscribe();
+    loop {
+        let mut passed = true;
+        shared.gates.send_if_modified(|gates| {
+            if let Some(left) = gates.get_mut(&model) {
+                passed = *left > 0;
+                *left = left.saturating_sub(1);
+            }
+            false
+        });
+        if passed {
+            return;
+        }
+        // The sender lives as long as the fake: waiting cannot fail.
+        let _ = gates.changed().await;
+    }
+}
+
 impl State {
     fn refuse(&mut self, problem: String) -> Response {
         self.violations.push(problem.clone());
@@ -152,6 +174,10 @@ async fn embed(FromState(shared): App, body: Bytes) -> Response {
         Ok(fault) => fault,
         Err(response) => return response,
     };
+    pass(&shared, &body).await;
+    if *shared.down.borrow() {
+        return broken();
+    }
     let mut state = shared.state();
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
         return state.refuse("embed: the body is no JSON".to_owned());
@@ -173,7 +199,8 @@ async fn embed(FromState(shared): App, body: Bytes) -> Response {
     if inputs.iter().any(is_nan) {
         return error(400, "failed to encode response: json: unsupported value: NaN");
     }
-    let mut embeddings: Vec<Vec<f64>> = inputs.iter().map(|input| vectors::of(&model.name, input)).collect();
+    let longest = body["dimensions"].as_u64().map(|longest| usize::try_from(longest).unwrap());
+    let mut embeddings: Vec<Vec<f64>> = inputs.iter().map(|input| vectors::of(&model.name, input, longest)).collect();
     state.embedded_inputs.extend(inputs);
     match fault {
         Some(Fault::WrongDimensions) => {

@@ -1,0 +1,213 @@
+//! What one part of a query finds: spelling, English, embedding within its deadline, recall, fusion, relations.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use super::{
+    answer::{BranchExplanation, Branches, Corrected, Degraded, Fusion, SearchRequest},
+    combine::Found,
+    fuse::{by_ranks, fuse},
+    gloss::{Gloss, gloss, phrase_keys},
+    lexical::{Query, evidence},
+    reading::negates,
+    searcher::{SearchError, Searcher},
+    spelling::{corrected, unknown_words},
+    spread,
+};
+use crate::{
+    domain::{Calibration, Synonyms, stem_groups},
+    embed::{EmbedError, QueryEmbedding, QueryVector},
+    store::{CandidateTag, MatchedTerm, Recall, Recalled, Store, StoreError},
+};
+
+/// Terms that each way of lexical matching may propose.
+pub(super) const LEXICAL_LIMIT: usize = 200;
+
+/// Tags that the vector branch may propose.
+const VECTOR_LIMIT: usize = 100;
+
+/// Queries longer than this are sentences, not misspelt names: no trigrams are looked for, in characters of the key.
+const LONGEST_FUZZY_KEY: usize = 40;
+
+/// What one part of a query found.
+pub(super) struct Asked {
+    pub(super) found: Found,
+    pub(super) tags: HashMap<i64, CandidateTag>,
+    pub(super) sections: Sections,
+    pub(super) degraded: Option<Degraded>,
+    pub(super) explanation: BranchExplanation,
+    pub(super) embedding_took: Duration,
+}
+
+impl Searcher {
+    /// What one part of the query finds, all above the floor.
+    pub(super) async fn ask(&self, text: &str, request: &SearchRequest) -> Result<Asked, SearchError> {
+        self.ask_for(text, request, |_| true).await
+    }
+
+    /// What an unwanted part finds. A term that leaves it out itself (`without words`) is no evidence for it.
+    pub(super) async fn ask_unwanted(&self, text: &str, request: &SearchRequest) -> Result<Asked, SearchError> {
+        let literally = SearchRequest { related: false, ..request.clone() };
+        self.ask_for(text, &literally, |term| !negates(&term.term)).await
+    }
+
+    async fn ask_for(
+        &self,
+        text: &str,
+        request: &SearchRequest,
+        counts: impl Fn(&MatchedTerm) -> bool,
+    ) -> Result<Asked, SearchError> {
+        let (spelt, corrected) = self.spell(text, request);
+        let gloss = self.gloss(&spelt, request).await?;
+        let query = Query::new(text, &spelt, request.lang, &gloss);
+        let started = Instant::now();
+        let mut embedding = self.embed(request, &gloss).await;
+        let mut embedding_took = started.elapsed();
+        let mut recalled = self.recall(&query, request, embedding.vector.as_ref()).await?;
+        if recalled.vectors.is_empty() && self.is_of_former_space(request, &embedding) {
+            embedding = self.embed(request, &gloss).await;
+            embedding_took = started.elapsed();
+            recalled = self.recall(&query, request, embedding.vector.as_ref()).await?;
+        }
+        let degraded = embedding.failure.as_ref().map(|failure| degraded(failure, &embedding));
+        let vector = embedding.vector;
+        recalled.terms.retain(|term| counts(term));
+        let space = vector.map(|vector| vector.space);
+        let calibration = self.store.calibration(space.as_deref().unwrap_or_default());
+        let mut found = found(&query, &recalled, &calibration);
+        let mut sections = Sections::of(recalled.sections);
+        if request.related {
+            let best = spread::best(&found, &recalled.tags);
+            sections.load(&*self.store, &best).await?;
+            spread::spread(&mut found, &best, &recalled.tags, &sections.read);
+        }
+        found.retain(|_, fused| fused.is_answer());
+        if request.fusion == Fusion::Rrf {
+            let named = found.iter_mut().filter_map(|(id, fused)| Some((&*recalled.tags.get(id)?.name, fused)));
+            by_ranks(&mut named.collect::<Vec<_>>());
+        }
+        let explanation = BranchExplanation {
+            wanted: Vec::new(),
+            unwanted: Vec::new(),
+            corrected,
+            key: query.key,
+            stems: query.stems,
+            lang: gloss.lang,
+            glossed: gloss.glossed,
+            embedded_text: embedding.text,
+            space,
+            lexical_candidates: recalled.terms.len(),
+            vector_candidates: recalled.vectors.len(),
+        };
+        Ok(Asked { found, tags: recalled.tags, sections, degraded, explanation, embedding_took })
+    }
+
+    /// The text with its misspelt words put right, where they are unknown to the vocabulary, too.
+    fn spell(&self, text: &str, request: &SearchRequest) -> (String, Vec<Corrected>) {
+        let mut unknown = if request.typos { unknown_words(text) } else { Vec::new() };
+        if !unknown.is_empty() {
+            let stems: Vec<Vec<String>> = unknown.iter().map(|word| stem_groups(word).concat()).collect();
+            let mut known = self.store.known_words(&stems).into_iter();
+            unknown.retain(|_| !known.next().unwrap_or_default());
+        }
+        if unknown.is_empty() { (text.to_owned(), Vec::new()) } else { corrected(text, &unknown) }
+    }
+
+    async fn gloss(&self, text: &str, request: &SearchRequest) -> Result<Gloss, StoreError> {
+        if !request.gloss {
+            return Ok(Gloss { text: text.to_owned(), lang: request.lang, glossed: Vec::new() });
+        }
+        let names = self.store.names_by_french(&phrase_keys(text)).await?;
+        Ok(gloss(text, request.lang, &names))
+    }
+
+    async fn embed(&self, request: &SearchRequest, gloss: &Gloss) -> QueryEmbedding {
+        match (request.branches, request.by_standby) {
+            (Branches::Lexical, _) => QueryEmbedding::default(),
+            (_, true) => self.embedder.embed_query_by_standby(&gloss.text).await,
+            (_, false) => self.embedder.embed_query(&gloss.text, self.settings.embed_deadline).await,
+        }
+    }
+
+    /// Whether the active space was changed over after the query was embedded.
+    fn is_of_former_space(&self, request: &SearchRequest, embedding: &QueryEmbedding) -> bool {
+        let is_active = !request.by_standby && embedding.failure.is_none();
+        let space = embedding.vector.as_ref().map(|vector| vector.space.as_str());
+        is_active && space.is_some() && space != self.store.active_space().as_deref()
+    }
+
+    async fn recall(
+        &self,
+        query: &Query,
+        request: &SearchRequest,
+        vector: Option<&QueryVector>,
+    ) -> Result<Recalled, StoreError> {
+        let by_words = request.branches != Branches::Vector;
+        let (keys, phrases) = if by_words { (query.keys(), query.phrase_keys()) } else { Default::default() };
+        let fuzzy = by_words && request.typos && query.key.chars().count() <= LONGEST_FUZZY_KEY;
+        self.store
+            .recall(&Recall {
+                keys: &keys,
+                phrases: &phrases,
+                stems: if by_words { &query.stems } else { &[] },
+                fuzzy_key: fuzzy.then_some(query.key.as_str()),
+                vector: vector.map(|vector| (vector.space.as_str(), &*vector.vector)),
+                tag_type: request.tag_type,
+                term_limit: LEXICAL_LIMIT,
+                vector_limit: VECTOR_LIMIT,
+            })
+            .await
+    }
+}
+
+/// What the answer says of an active embedder that failed.
+fn degraded(failure: &EmbedError, embedding: &QueryEmbedding) -> Degraded {
+    metrics::counter!("musonym_search_degraded_total", "code" => failure.code()).increment(1);
+    let instead = match embedding.vector {
+        Some(_) => "the built-in vectors stand in",
+        None => "the answer is given by words alone",
+    };
+    Degraded { branch: "vector".to_owned(), code: failure.code().to_owned(), reason: format!("{failure}; {instead}") }
+}
+
+/// All candidates with their scores, those below the floor, too.
+fn found(query: &Query, recalled: &Recalled, calibration: &Calibration) -> Found {
+    let lexical = evidence(query, recalled);
+    let cosines: HashMap<i64, f32> = recalled.vectors.iter().map(|hit| (hit.synonym_id, hit.cosine)).collect();
+    let fused = |id: &i64| (*id, fuse(lexical.get(id), cosines.get(id).copied(), calibration));
+    recalled.tags.keys().map(fused).collect()
+}
+
+/// The synonyms of rows: as they came along with the candidates, and as they are read when they are needed.
+#[derive(Default)]
+pub(super) struct Sections {
+    pub(super) raw: HashMap<i64, String>,
+    pub(super) read: HashMap<i64, Synonyms>,
+}
+
+impl Sections {
+    fn of(raw: HashMap<i64, String>) -> Self {
+        Self { raw, read: HashMap::new() }
+    }
+
+    /// Reads those of these rows; what did not come along is fetched.
+    pub(super) async fn load(&mut self, store: &dyn Store, ids: &[i64]) -> Result<(), StoreError> {
+        let mut missing = Vec::new();
+        for id in ids {
+            match self.raw.remove(id) {
+                _ if self.read.contains_key(id) => {}
+                Some(json) => {
+                    let read = serde_json::from_str(&json).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+                    self.read.insert(*id, read);
+                }
+                None => missing.push(*id),
+            }
+        }
+        if !missing.is_empty() {
+            self.read.extend(store.sections(&missing).await?);
+        }
+        Ok(())
+    }
+}
