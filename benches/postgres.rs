@@ -29,7 +29,7 @@ use musonym::{
     search::{SearchSettings, Searcher},
     store::{
         AdminStore as _, SETTING_EMBEDDING_SPACE, Store,
-        postgres::{PostgresOptions, PostgresStore},
+        postgres::{PostgresOptions, PostgresStore, TRIGRAM_SIMILARITY},
     },
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -399,7 +399,7 @@ fn pgbench(
         command.arg("-f").arg(entry.path());
     }
     let output = command
-        .env("PGOPTIONS", "-c jit=off -c pg_trgm.similarity_threshold=0.3 -c ivfflat.iterative_scan=relaxed_order -c ivfflat.probes=PROBES".replace("PROBES", &probes.to_string()))
+        .env("PGOPTIONS", format!("-c jit=off -c pg_trgm.similarity_threshold={TRIGRAM_SIMILARITY} -c ivfflat.iterative_scan=relaxed_order -c ivfflat.probes={probes}"))
         .arg(url)
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

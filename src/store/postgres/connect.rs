@@ -27,7 +27,7 @@ const LOCK_TIMEOUT_MS: u32 = 5_000;
 const EXTENSIONS_LOCK: i64 = 7_887_337_244_841_307_461;
 
 /// Keys this alike by their trigrams are worth a look: two letters swapped in one word of two leave a quarter of them.
-const TRIGRAM_SIMILARITY: &str = "0.22";
+pub const TRIGRAM_SIMILARITY: &str = "0.22";
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 

@@ -56,6 +56,7 @@ use std::{
 
 use PostgresStore as SqlStore;
 pub use backup::{backup_commands, restore_commands};
+pub use connect::TRIGRAM_SIMILARITY;
 use secrecy::SecretString;
 use sqlx::{Connection, PgPool, Postgres, Transaction};
 use tokio::sync::watch as tokio_watch;

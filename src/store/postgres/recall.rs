@@ -31,7 +31,10 @@ const LIKELY: usize = 12;
 const PREFIX_WORTH: &str = "0.6";
 
 /// Sections whose terms are names of the tag: what people misspell.
-const NAMES: &str = "('name', 'search_terms', 'translations')";
+const NAMES: &str = "'name', 'search_terms', 'translations'";
+
+/// All sections.
+const SECTIONS: &str = "'name', 'search_terms', 'translations', 'related_tags', 'usage_context'";
 
 /// The statement over where the vectors of a space lie. Numbers stand in it as such: behind a parameter the planner would have
 /// to guess them, and guesses that an index does not pay.
@@ -41,9 +44,9 @@ const NAMES: &str = "('name', 'search_terms', 'translations')";
 /// space, 11 the keys of phrases, 12 the pattern of what begins with the fifth.
 ///
 /// A term meets the query by its key, a name by that of a phrase, too; by its trigrams or beginning where no name has that key;
-/// or by its words. The first two keep to their
-/// share of the limit, words get what is left of it, each its best first; equal hits are ordered by what they say. The result has a
-/// row for each term, and one for each tag of both branches, whose `term_key` is NULL and whose `stems` are the key of its name.
+/// or by its words. The first two keep to their share of the limit (keys in each section: a genre may be related to a thousand
+/// others), words get what is left of it, each its best first; equal hits are ordered by what they say. The result has a row for
+/// each term, and one for each tag of both branches, whose `term_key` is NULL and whose `stems` are the key of its name.
 fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> String {
     let VectorTable { from, embedding, in_space } = vectors;
     let share = term_limit.div_ceil(EXACT_OR_MISSPELT_SHARE);
@@ -51,11 +54,21 @@ fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> 
         "WITH asked AS MATERIALIZED (
             SELECT $6::real[]::vector AS vector
         ), keyed AS MATERIALIZED (
-            SELECT t.id, t.synonym_id, t.section, t.stems, t.term, 0 AS way,
-                CASE WHEN t.term_key = ANY ($1) THEN 1 ELSE 0 END::float8 AS weight
-            FROM synonym_term t JOIN mir_synonym s ON s.id = t.synonym_id AND s.is_active
-            WHERE t.term_key = ANY ($1::text[] || $11::text[]) AND (t.term_key = ANY ($1) OR t.section IN {NAMES})
-                AND t.status = 'active' AND ($7 IS NULL OR s.tag_type = $7)
+            SELECT t.id, t.synonym_id, t.section, t.stems, t.term, 0 AS way, t.weight
+            FROM (
+                SELECT hit.*, part.section, part.weight
+                FROM (
+                    SELECT key, section, 1::float8 AS weight
+                    FROM unnest($1::text[]) AS key, unnest(ARRAY[{SECTIONS}]) AS section
+                    UNION ALL
+                    SELECT key, section, 0 FROM unnest($11::text[]) AS key, unnest(ARRAY[{NAMES}]) AS section
+                ) AS part
+                CROSS JOIN LATERAL (
+                    SELECT id, synonym_id, stems, term FROM synonym_term
+                    WHERE term_key = part.key AND section = part.section AND status = 'active' LIMIT {share}
+                ) AS hit
+            ) AS t JOIN mir_synonym s ON s.id = t.synonym_id AND s.is_active
+            WHERE $7 IS NULL OR s.tag_type = $7
             ORDER BY weight DESC, t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term
             LIMIT {share}
         ), met AS (
@@ -87,8 +100,8 @@ fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> 
                 CASE WHEN t.term_key LIKE $12 THEN {PREFIX_WORTH} ELSE similarity(t.term_key, $5) END::float8 AS weight
             FROM synonym_term t JOIN mir_synonym s ON s.id = t.synonym_id AND s.is_active
             WHERE $5 IS NOT NULL AND (t.term_key % $5 OR t.term_key LIKE $12) AND t.status = 'active'
-                AND t.section IN {NAMES} AND ($7 IS NULL OR s.tag_type = $7)
-                AND NOT EXISTS (SELECT 1 FROM keyed WHERE weight = 1 AND section IN {NAMES})
+                AND t.section IN ({NAMES}) AND ($7 IS NULL OR s.tag_type = $7)
+                AND NOT EXISTS (SELECT 1 FROM keyed WHERE weight = 1 AND section IN ({NAMES}))
             ORDER BY weight DESC, t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term
             LIMIT {share}
         ), found AS MATERIALIZED (
