@@ -46,7 +46,7 @@ pub(super) struct TermIndex {
 /// A row with the places of its terms.
 #[derive(Debug)]
 struct IndexedRow {
-    tag: CandidateTag,
+    tag: Arc<CandidateTag>,
     places: Vec<Place>,
 }
 
@@ -54,7 +54,7 @@ struct IndexedRow {
 #[derive(Debug)]
 struct Indexed {
     term: Arc<MatchedTerm>,
-    tag: CandidateTag,
+    tag: Arc<CandidateTag>,
     /// Length of the key in characters.
     key_length: usize,
 }
@@ -91,7 +91,7 @@ impl TermIndex {
 
     /// A row's tag.
     pub(super) fn tag(&self, synonym_id: i64) -> Option<&CandidateTag> {
-        self.rows.get(&synonym_id).map(|row| &row.tag)
+        self.rows.get(&synonym_id).map(|row| row.tag.as_ref())
     }
 
     /// The sections of a row, as its terms fill them.
@@ -111,9 +111,10 @@ impl TermIndex {
         }
         let key = terms.iter().find(|term| term.section == Section::Name).map(|term| term.key.as_str());
         let tag = CandidateTag { tag_type, name: tag_name.into(), key: key.unwrap_or_default().into() };
+        let tag = Arc::new(tag);
         for term in terms {
             let key_length = term.key.chars().count();
-            self.insert(Indexed { term: Arc::new(term), tag: tag.clone(), key_length });
+            self.insert(Indexed { term: Arc::new(term), tag: Arc::clone(&tag), key_length });
         }
     }
 
@@ -142,7 +143,7 @@ impl TermIndex {
             }
         }
         let row = self.rows.entry(indexed.term.synonym_id);
-        row.or_insert_with(|| IndexedRow { tag: indexed.tag.clone(), places: Vec::new() }).places.push(place);
+        row.or_insert_with(|| IndexedRow { tag: Arc::clone(&indexed.tag), places: Vec::new() }).places.push(place);
         self.terms.push(Some(indexed));
     }
 
