@@ -88,6 +88,8 @@ impl App {
             retry_base: self.settings.jobs.retry_base,
             embed_batch: self.settings.embed.batch,
             meaning_gate: self.settings.generate.meaning_gate,
+            parallel: self.settings.generate.parallel,
+            restraint: self.settings.generate.restraint,
         };
         let (store, embedder) = (Arc::clone(&self.store), Arc::clone(&self.embedder));
         Runner::new(store, generator, embedder, self.events.clone(), settings)

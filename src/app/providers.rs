@@ -34,6 +34,7 @@ pub fn ollama_client(settings: &Settings) -> Result<OllamaClient, AppError> {
         ..OllamaTimeouts::default()
     };
     OllamaClient::new(settings.ollama.host.expose_secret(), timeouts)
+        .map(|client| client.with_breaker(settings.ollama.breaker_failures))
         .map_err(|error| ConfigError::new(format!("ollama.host cannot be used: {error}")).into())
 }
 

@@ -24,6 +24,7 @@ pub use error::ConfigError;
 
 use crate::{
     cache::SharedSettings,
+    jobs::Restraint,
     ollama::GenerateOptions,
     store::{Retention, postgres::PostgresOptions},
 };
@@ -89,6 +90,8 @@ pub struct OllamaSettings {
     pub host: SecretString,
     /// How long to wait for a connection.
     pub connect_timeout: Duration,
+    /// Failures in a row after which nothing is sent for a while.
+    pub breaker_failures: u32,
 }
 
 /// Which generator writes synonyms.
@@ -117,6 +120,10 @@ pub struct GenerateSettings {
     pub timeout: Duration,
     /// Whether generated terms that mean something else than their tag are put aside for a person.
     pub meaning_gate: bool,
+    /// Generations in flight at once.
+    pub parallel: usize,
+    /// How generation by Ollama holds back.
+    pub restraint: Restraint,
 }
 
 /// Which embedder makes vectors.

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     cache::{self, SharedSettings},
     domain::TagType,
+    jobs::{Hours, Restraint},
     ollama::{GenerateOptions, parse_host},
     store::{
         Retention,
@@ -53,6 +54,7 @@ pub(super) fn settings(
                 Err(error) => Err(format!("cannot be used: {error}")),
             })?,
             connect_timeout: milliseconds("ollama.connect_timeout_ms")?,
+            breaker_failures: values.whole("ollama.breaker_failures")?,
         },
         generate: generate(values)?,
         embed: EmbedSettings {
@@ -226,6 +228,22 @@ fn generate(values: &Values) -> Result<GenerateSettings, ConfigError> {
         options,
         timeout: values.whole("generate.timeout_seconds").map(Duration::from_secs)?,
         meaning_gate: values.truth("generate.meaning_gate")?,
+        parallel: values.whole("generate.parallel")?,
+        restraint: restraint(values)?,
+    })
+}
+
+fn restraint(values: &Values) -> Result<Restraint, ConfigError> {
+    // 0 stands for no limit.
+    let limit = |path| values.real(path).map(|most| Some(most).filter(|most| *most > 0.0));
+    Ok(Restraint {
+        duty: values.real("generate.duty")?,
+        hours: checked(values, "generate.hours", |text| match text.trim() {
+            "" => Ok(None),
+            text => text.parse::<Hours>().map(Some).map_err(|problem| format!("cannot be used: {problem}")),
+        })?,
+        max_load: limit("generate.max_load")?,
+        max_temperature: limit("generate.max_temperature")?,
     })
 }
 

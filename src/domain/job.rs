@@ -39,6 +39,8 @@ word_enum! {
 pub struct Priority(u8);
 
 impl Priority {
+    /// The least.
+    pub const LEAST: Self = Self(0);
     /// What a webhook, an import or a plain SQL INSERT asks for.
     pub const LOW: Self = Self(1);
     /// What a person asks for and waits for.

@@ -103,6 +103,12 @@ pub trait Generator: Send + Sync {
     /// The source of its terms.
     fn source(&self) -> Source;
 
+    /// Whether another process does the work, whose models and processors it shares: such work is held back where the
+    /// settings say so.
+    fn needs_a_server(&self) -> bool {
+        false
+    }
+
     /// How many tags a worker may claim at once and still finish within one lease, at least 1.
     fn batch_size(&self) -> usize;
 }

@@ -1,11 +1,15 @@
 //! Background work: claims jobs from the store, runs them, records how they ended.
 
+mod crash;
 mod embed;
 mod events;
 mod generate;
 mod lane;
 mod meaning;
+mod phases;
+mod restraint;
 mod runner;
 
 pub use events::{Event, Events};
+pub use restraint::{Hours, Restraint};
 pub use runner::{Runner, RunnerSettings};

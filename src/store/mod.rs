@@ -225,6 +225,9 @@ pub trait JobStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<LeasedJob>>;
 
+    /// Whether a job of this kind is due that somebody waits for.
+    async fn is_urgent_due(&self, kind: JobKind) -> Result<bool>;
+
     /// Extends leases; returns those that were lost to another worker or cancelled.
     async fn extend_leases(&self, leases: &[Lease], lease: Duration) -> Result<Vec<Lease>>;
 

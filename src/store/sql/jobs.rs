@@ -28,7 +28,7 @@ macro_rules! claim_sql {
              WHERE id ",
             claim_from!(
                 "SELECT id FROM job AS waiting
-                 WHERE kind = $1 AND state = 'queued' AND run_at <= $2 AND NOT EXISTS (
+                 WHERE kind = $1 AND state = 'queued' AND run_at <= $2 AND priority >= $8 AND NOT EXISTS (
                      SELECT 1 FROM job WHERE dedup_key = waiting.dedup_key AND state = 'running')
                  ORDER BY ",
                 $order,
@@ -98,7 +98,7 @@ impl JobStore for SqlStore {
         // After the wait for the lock, which is no part of the lease.
         let now = now();
         let claim = match order {
-            ClaimOrder::Priority => claim_sql!("priority DESC, id"),
+            ClaimOrder::Priority | ClaimOrder::Urgent => claim_sql!("priority DESC, id"),
             ClaimOrder::Age => claim_sql!("id"),
         };
         let rows = sqlx::query(claim)
@@ -109,6 +109,7 @@ impl JobStore for SqlStore {
             .bind(worker)
             .bind(later(now, lease))
             .bind(format!("{:016x}", fastrand::u64(..)))
+            .bind(i32::from(least_priority(order).value()))
             .fetch_all(&mut *transaction)
             .await?;
         let mut leased = rows
@@ -120,13 +121,28 @@ impl JobStore for SqlStore {
             .collect::<Result<Vec<_>>>()?;
         // RETURNING has no order of its own.
         match order {
-            ClaimOrder::Priority => {
+            ClaimOrder::Priority | ClaimOrder::Urgent => {
                 leased.sort_by_key(|leased| (std::cmp::Reverse(leased.job.priority), leased.job.id));
             }
             ClaimOrder::Age => leased.sort_by_key(|leased| leased.job.id),
         }
         self.commit(transaction).await?;
         Ok(leased)
+    }
+
+    async fn is_urgent_due(&self, kind: JobKind) -> Result<bool> {
+        let due: Option<i64> = sqlx::query_scalar(
+            "SELECT id FROM job AS waiting
+             WHERE kind = $1 AND state = 'queued' AND run_at <= $2 AND priority >= $3 AND NOT EXISTS (
+                 SELECT 1 FROM job WHERE dedup_key = waiting.dedup_key AND state = 'running')
+             LIMIT 1",
+        )
+        .bind(kind.as_str())
+        .bind(now())
+        .bind(i32::from(Priority::HIGH.value()))
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(due.is_some())
     }
 
     async fn extend_leases(&self, leases: &[Lease], lease: Duration) -> Result<Vec<Lease>> {
@@ -265,6 +281,14 @@ impl JobStore for SqlStore {
 
     async fn apply_webhook(&self, delivery_id: &str, event: &WebhookEvent) -> Result<WebhookOutcome> {
         self.apply_delivery(delivery_id, event).await
+    }
+}
+
+/// What a claim in this order leaves waiting.
+const fn least_priority(order: ClaimOrder) -> Priority {
+    match order {
+        ClaimOrder::Priority | ClaimOrder::Age => Priority::LEAST,
+        ClaimOrder::Urgent => Priority::HIGH,
     }
 }
 
