@@ -71,6 +71,8 @@ mod sqlite_durability;
 mod sqlite_file;
 #[path = "store_contract/sqlite_statements.rs"]
 mod sqlite_statements;
+#[path = "store_contract/steering.rs"]
+mod steering;
 #[path = "store_contract/synonyms.rs"]
 mod synonyms;
 #[path = "store_contract/tags.rs"]

@@ -17,6 +17,7 @@ mod review;
 mod sampling;
 mod spaces;
 pub mod sqlite;
+mod steering;
 pub(crate) mod types;
 
 use std::{collections::HashMap, time::Duration};
@@ -32,6 +33,7 @@ pub use export::{
 pub use lint::{ContentToLint, RowToLint, TagToLint};
 pub use review::{BulkVerdict, Decision, ReviewCounts, ReviewFilter, ReviewItem, ReviewOutcome, Verdict};
 pub use spaces::{HeldLock, NextSpace, SpaceProgress, SpaceStore, SpaceSwitch, Switched};
+pub use steering::{Paused, SETTING_JOBS_PAUSED, SteeringStore};
 pub use types::{
     CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, Generated,
     GenerationDone, GenerationNeed, GenerationOf, GenerationOutcome, JobCounts, JobFilter, Listing, MatchedTerm,
@@ -366,12 +368,20 @@ pub trait AdminStore: Send + Sync {
 
 /// Everything a backend does.
 pub trait Store:
-    TagStore + SynonymStore + ReviewStore + JobStore + SpaceStore + SearchStore + LintStore + AdminStore
+    TagStore + SynonymStore + ReviewStore + JobStore + SteeringStore + SpaceStore + SearchStore + LintStore + AdminStore
 {
 }
 
-impl<T: TagStore + SynonymStore + ReviewStore + JobStore + SpaceStore + SearchStore + LintStore + AdminStore> Store
-    for T
+impl<T> Store for T where
+    T: TagStore
+        + SynonymStore
+        + ReviewStore
+        + JobStore
+        + SteeringStore
+        + SpaceStore
+        + SearchStore
+        + LintStore
+        + AdminStore
 {
 }
 

@@ -13,6 +13,7 @@ mod review;
 mod revisions;
 mod search;
 mod service;
+mod steering;
 #[path = "../support/mod.rs"]
 mod support;
 mod tags;

@@ -2,7 +2,7 @@
 
 use super::Home;
 
-const COMMANDS: [&[&str]; 31] = [
+const COMMANDS: [&[&str]; 33] = [
     &["demo"],
     &["serve"],
     &["worker"],
@@ -28,6 +28,8 @@ const COMMANDS: [&[&str]; 31] = [
     &["jobs", "show"],
     &["jobs", "retry"],
     &["jobs", "cancel"],
+    &["jobs", "pause"],
+    &["jobs", "resume"],
     &["lexicon"],
     &["lexicon", "check"],
     &["eval"],
@@ -89,6 +91,7 @@ fn wrong_usage_ends_with_2_and_writes_nothing() {
         &["lint", "--tag-type", "artist"],
         &["jobs", "show", "one"],
         &["jobs", "list", "--state", "asleep"],
+        &["jobs", "pause", "--for", "2"],
         &["reembed", "--model", "embeddinggemma"],
         &["demo", "--database", "sqlite:x.db"],
         &["demo", "--exit", "--bind", "127.0.0.1:1"],

@@ -7,6 +7,7 @@ pub(super) mod merge;
 pub(super) mod review;
 pub(super) mod revisions;
 pub(super) mod search;
+pub(super) mod steering;
 pub(super) mod synonyms;
 mod synonyms_wire;
 pub(super) mod tags;

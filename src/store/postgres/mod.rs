@@ -38,6 +38,8 @@ mod revisions;
 mod rows;
 #[path = "../sql/spaces.rs"]
 mod spaces;
+#[path = "../sql/steering.rs"]
+mod steering;
 #[path = "../sql/synonyms.rs"]
 mod synonyms;
 #[path = "../sql/tags.rs"]

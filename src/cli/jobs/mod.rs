@@ -1,5 +1,7 @@
 //! `musonym jobs`: the queue of background work.
 
+pub(super) mod pause;
+
 use clap::{Args, Subcommand};
 
 use super::{
@@ -25,7 +27,8 @@ const ERROR_CHARS: usize = 120;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   musonym jobs list --state dead
-  musonym jobs retry 42")]
+  musonym jobs retry 42
+  musonym jobs pause --for 2h")]
 pub(super) struct JobsArgs {
     #[command(subcommand)]
     command: JobsCommand,
@@ -52,6 +55,15 @@ enum JobsCommand {
     #[command(after_help = "Example:
   musonym jobs cancel 42")]
     Cancel(JobsByIdArgs),
+    /// Let no worker begin anything new, for a time or until `resume`
+    #[command(after_help = "Examples:
+  musonym jobs pause --for 2h
+  musonym jobs pause                 until `musonym jobs resume`")]
+    Pause(pause::PauseArgs),
+    /// Let work go on after a pause
+    #[command(after_help = "Example:
+  musonym jobs resume")]
+    Resume(pause::ResumeArgs),
 }
 
 #[derive(Args, Debug)]
@@ -95,6 +107,8 @@ pub(super) async fn run(args: JobsArgs, settings: Settings) -> Result<(), CliErr
         JobsCommand::Show(args) => show(&args, store, &mut output).await,
         JobsCommand::Retry(args) => change(&args, store, &mut output, Change::Retry).await,
         JobsCommand::Cancel(args) => change(&args, store, &mut output, Change::Cancel).await,
+        JobsCommand::Pause(args) => pause::pause(&args, store, &mut output).await,
+        JobsCommand::Resume(args) => pause::resume(&args, store, &mut output).await,
     };
     store.close().await;
     output.flush()?;
@@ -137,6 +151,9 @@ async fn list(args: &ListArgs, store: &dyn Store, output: &mut Output) -> Result
         "{} queued, {} running, {} succeeded, {} failed, {} dead, {} cancelled",
         counts.queued, counts.running, counts.succeeded, counts.failed, counts.dead, counts.cancelled
     ));
+    if let Some(paused) = store.jobs_paused().await? {
+        say(pause::told(&paused));
+    }
     Ok(())
 }
 
