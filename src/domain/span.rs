@@ -67,6 +67,12 @@ pub fn parse_span(text: &str, units: &[char]) -> Result<Duration, SpanError> {
     }
 }
 
+/// An age in its one written form: whole days where it is some, else hours.
+pub fn age_text(age: Duration) -> String {
+    let seconds = age.as_secs();
+    if seconds.is_multiple_of(DAY) { format!("{}d", seconds / DAY) } else { format!("{}h", seconds / HOUR) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +94,8 @@ mod tests {
             assert!(parse_span(text, AGE_UNITS).is_err(), "{text}");
         }
         assert_eq!(parse_span("531w", AGE_UNITS), Err(SpanError::TooLong("531w".to_owned())));
+        assert_eq!(age_text(parse_span("2w", AGE_UNITS).unwrap()), "14d");
+        assert_eq!(age_text(parse_span("36h", AGE_UNITS).unwrap()), "36h");
         assert!(parse_span("\u{1b}[31m", PAUSE_UNITS).unwrap_err().to_string().contains("\\u{1b}"));
     }
 }

@@ -13,7 +13,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
     AppState, HttpLimits,
-    api::{events, jobs, lint, merge, review, revisions, search, steering, synonyms, tags},
+    api::{batches, events, jobs, lint, merge, review, revisions, search, steering, synonyms, tags},
     auth, error, health, middleware,
     openapi::ApiDoc,
     ui, webhooks,
@@ -47,6 +47,10 @@ fn guarded() -> OpenApiRouter<AppState> {
         .routes(routes!(steering::work_state))
         .routes(routes!(steering::pause_work))
         .routes(routes!(steering::resume_work))
+        .routes(routes!(batches::list_batches, batches::start_batch))
+        .routes(routes!(batches::batch_by_id))
+        .routes(routes!(batches::cancel_batch))
+        .routes(routes!(batches::batch_events))
         .routes(routes!(events::event_stream))
         .routes(routes!(openapi_document))
         .routes(routes!(health::metrics))

@@ -9,6 +9,7 @@
 
 #![expect(clippy::duplicate_mod, reason = "docs/adr/0006: the statements are compiled once for each database")]
 
+mod batches;
 mod error;
 mod export;
 mod lint;
@@ -25,6 +26,7 @@ use std::{collections::HashMap, time::Duration};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+pub use batches::{Batch, BatchAsk, BatchAskError, BatchOf, BatchState, BatchStore, StartedBatch, parse_age};
 pub use error::StoreError;
 pub use export::{
     EXPORT_FORMAT, ExportDetail, ExportHeader, ExportRecord, ExportRevision, ExportRow, ExportSynonyms, ExportVector,
@@ -213,9 +215,6 @@ pub trait JobStore: Send + Sync {
     /// Writes a job, or joins the queued one of the same `dedup_key` (raising its priority, and setting its `force` and `refresh` if asked).
     async fn enqueue(&self, job: &crate::domain::NewJob) -> Result<Enqueued>;
 
-    /// Enqueues the generation of these tags. Returns how many jobs are new.
-    async fn enqueue_generation(&self, of: GenerationOf, force: bool, priority: Priority) -> Result<u64>;
-
     /// Claims up to `limit` jobs of one kind for `lease`: queued ones whose moment has come and running ones whose
     /// lease has lapsed. Each claim spends an attempt; a lapsed job without attempts left becomes dead.
     async fn claim(
@@ -368,7 +367,16 @@ pub trait AdminStore: Send + Sync {
 
 /// Everything a backend does.
 pub trait Store:
-    TagStore + SynonymStore + ReviewStore + JobStore + SteeringStore + SpaceStore + SearchStore + LintStore + AdminStore
+    TagStore
+    + SynonymStore
+    + ReviewStore
+    + JobStore
+    + BatchStore
+    + SteeringStore
+    + SpaceStore
+    + SearchStore
+    + LintStore
+    + AdminStore
 {
 }
 
@@ -377,6 +385,7 @@ impl<T> Store for T where
         + SynonymStore
         + ReviewStore
         + JobStore
+        + BatchStore
         + SteeringStore
         + SpaceStore
         + SearchStore

@@ -1,5 +1,6 @@
 //! `musonym jobs`: the queue of background work.
 
+mod batch;
 pub(super) mod pause;
 
 use clap::{Args, Subcommand};
@@ -28,6 +29,7 @@ const ERROR_CHARS: usize = 120;
 #[command(after_help = "Examples:
   musonym jobs list --state dead
   musonym jobs retry 42
+  musonym jobs batch 3 --watch
   musonym jobs pause --for 2h")]
 pub(super) struct JobsArgs {
     #[command(subcommand)]
@@ -55,6 +57,12 @@ enum JobsCommand {
     #[command(after_help = "Example:
   musonym jobs cancel 42")]
     Cancel(JobsByIdArgs),
+    /// List batches of generation, show or watch one, or take back what waits of it
+    #[command(after_help = "Examples:
+  musonym jobs batch
+  musonym jobs batch 3 --watch
+  musonym jobs batch 3 --cancel")]
+    Batch(batch::BatchArgs),
     /// Let no worker begin anything new, for a time or until `resume`
     #[command(after_help = "Examples:
   musonym jobs pause --for 2h
@@ -107,6 +115,7 @@ pub(super) async fn run(args: JobsArgs, settings: Settings) -> Result<(), CliErr
         JobsCommand::Show(args) => show(&args, store, &mut output).await,
         JobsCommand::Retry(args) => change(&args, store, &mut output, Change::Retry).await,
         JobsCommand::Cancel(args) => change(&args, store, &mut output, Change::Cancel).await,
+        JobsCommand::Batch(args) => batch::run(&args, store, &mut output).await,
         JobsCommand::Pause(args) => pause::pause(&args, store, &mut output).await,
         JobsCommand::Resume(args) => pause::resume(&args, store, &mut output).await,
     };
