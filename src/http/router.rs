@@ -47,6 +47,7 @@ fn guarded() -> OpenApiRouter<AppState> {
         .routes(routes!(steering::work_state))
         .routes(routes!(steering::pause_work))
         .routes(routes!(steering::resume_work))
+        .routes(routes!(steering::retry_jobs))
         .routes(routes!(batches::list_batches, batches::start_batch))
         .routes(routes!(batches::batch_by_id))
         .routes(routes!(batches::cancel_batch))

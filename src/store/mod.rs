@@ -35,7 +35,7 @@ pub use export::{
 pub use lint::{ContentToLint, RowToLint, TagToLint};
 pub use review::{BulkVerdict, Decision, ReviewCounts, ReviewFilter, ReviewItem, ReviewOutcome, Verdict};
 pub use spaces::{HeldLock, NextSpace, SpaceProgress, SpaceStore, SpaceSwitch, Switched};
-pub use steering::{Paused, SETTING_JOBS_PAUSED, SteeringStore};
+pub use steering::{Paused, RetryFilter, SETTING_JOBS_PAUSED, SteeringStore};
 pub use types::{
     CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, Generated,
     GenerationDone, GenerationNeed, GenerationOf, GenerationOutcome, JobCounts, JobFilter, Listing, MatchedTerm,

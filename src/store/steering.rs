@@ -1,11 +1,11 @@
-//! Steering the work as a whole: pausing it and going on.
+//! Steering the work as a whole: pausing it and going on, trying again what failed, taking back what waits.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Result;
-use crate::domain::Timestamp;
+use crate::domain::{JobKind, JobState, Timestamp};
 
 /// The setting that holds the pause of all work, as a [`Paused`] in JSON.
 pub const SETTING_JOBS_PAUSED: &str = "jobs_paused";
@@ -21,6 +21,17 @@ pub struct Paused {
     pub until: Option<Timestamp>,
 }
 
+/// Which ended jobs to try again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RetryFilter {
+    /// In this state only: failed, dead or cancelled; `None` for those that failed or are dead.
+    pub state: Option<JobState>,
+    /// Of one kind only.
+    pub kind: Option<JobKind>,
+    /// Only those whose error has this text in it, in these very letters.
+    pub error_contains: Option<String>,
+}
+
 /// What steers every worker on this database at once.
 #[async_trait]
 pub trait SteeringStore: Send + Sync {
@@ -34,4 +45,14 @@ pub trait SteeringStore: Send + Sync {
 
     /// Ends a pause and wakes whoever waits for changes; whether there was one in force.
     async fn resume_jobs(&self) -> Result<bool>;
+
+    /// Queues ended jobs anew with fresh attempts; returns how many. Of each piece of work only the newest job counts: what was
+    /// done since, is queued or runs is left alone.
+    ///
+    /// # Errors
+    /// [`super::StoreError::Conflict`] for a state that no job can be tried again from.
+    async fn retry_jobs(&self, filter: &RetryFilter) -> Result<u64>;
+
+    /// Takes back every queued job, or those of one kind; returns how many. Those that run go on.
+    async fn cancel_queued(&self, kind: Option<JobKind>) -> Result<u64>;
 }

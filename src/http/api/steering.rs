@@ -1,4 +1,4 @@
-//! `/api/jobs/pause`, `/api/jobs/resume`, `/api/jobs/state`: steering all work at once.
+//! `/api/jobs/pause`, `/api/jobs/resume`, `/api/jobs/state`, `/api/jobs/retry`: steering all work at once.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    domain::Timestamp,
+    domain::{JobKind, JobState, Timestamp},
     http::{
         AppState,
         error::{ApiError, Code},
         extract::ApiJson,
         openapi::{BadBody, BadRequest, Failures, Unauthorized, Unwritable},
     },
-    store::{JobCounts, Paused, Store},
+    store::{JobCounts, Paused, RetryFilter, Store},
 };
 
 /// Longest pause with an end in seconds: a year. A longer one is one without an end.
@@ -112,4 +112,52 @@ pub(in crate::http) async fn pause_work(
 pub(in crate::http) async fn resume_work(State(state): State<AppState>) -> Result<Json<WorkState>, ApiError> {
     state.store.resume_jobs().await?;
     WorkState::of(&*state.store, None).await
+}
+
+/// Which jobs to try again.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct RetryRequest {
+    /// In this state only: `dead`, `failed` or `cancelled`; without it, dead and failed ones.
+    state: Option<JobState>,
+    /// Of one kind only.
+    kind: Option<JobKind>,
+    /// Only those whose `last_error` has this text in it, in these very letters.
+    #[schema(min_length = 1)]
+    error_contains: Option<String>,
+}
+
+/// What came of trying again.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Retried {
+    /// How many jobs were queued anew.
+    retried: u64,
+}
+
+/// Run all jobs again that have failed or died
+///
+/// They get fresh attempts. Of each piece of work only the newest job counts: what was done since is not done again.
+#[utoipa::path(
+    post,
+    path = "/api/jobs/retry",
+    tag = "jobs",
+    request_body = Option<RetryRequest>,
+    responses(
+        (status = 200, description = "How many were queued anew", body = Retried),
+        BadRequest, Unauthorized, BadBody, Unwritable, Failures,
+    ),
+)]
+pub(in crate::http) async fn retry_jobs(
+    State(state): State<AppState>,
+    request: Option<ApiJson<RetryRequest>>,
+) -> Result<Json<Retried>, ApiError> {
+    let RetryRequest { state: of, kind, error_contains } = request.map(|ApiJson(it)| it).unwrap_or_default();
+    if let Some(of) = of.filter(|of| !matches!(of, JobState::Dead | JobState::Failed | JobState::Cancelled)) {
+        return Err(ApiError::new(Code::InvalidBody, format!("state is dead, failed or cancelled, not {of}.")));
+    }
+    if error_contains.as_deref() == Some("") {
+        return Err(ApiError::new(Code::InvalidBody, "error_contains is a text of its own, or is left out."));
+    }
+    let filter = RetryFilter { state: of, kind, error_contains };
+    Ok(Json(Retried { retried: state.store.retry_jobs(&filter).await? }))
 }
