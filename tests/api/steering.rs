@@ -1,9 +1,15 @@
 //! Steering all work at once.
 
+use std::time::Duration;
+
+use musonym::{
+    domain::JobKind,
+    store::{ClaimOrder, Finish},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::server::TestServer;
+use crate::{create_genre, support::server::TestServer};
 
 #[tokio::test]
 async fn work_is_paused_for_a_time_or_until_resumed() {
@@ -30,4 +36,26 @@ async fn a_pause_that_cannot_be_is_refused() {
     }
     server.post("/api/jobs/pause", json!({ "seconds": 5 })).await.problem(400, "invalid_body");
     assert_eq!(server.get("/api/jobs/state").await.json(200)["paused"], false);
+}
+
+#[tokio::test]
+async fn what_failed_is_retried_all_at_once() {
+    let server = TestServer::start().await;
+    let mut ids = Vec::new();
+    for (name, error) in [("dub", "no such model"), ("ska", "no room")] {
+        ids.push(create_genre(&server, name).await);
+        let lease = Duration::from_secs(60);
+        let claimed = server.store.claim(JobKind::Generate, ClaimOrder::Age, "test", lease, 1).await.unwrap();
+        server.store.finish(&claimed[0].lease, &Finish::Failed { error: error.into() }).await.unwrap();
+    }
+    let retry = |body: Value| server.post("/api/jobs/retry", body);
+    assert_eq!(retry(json!({ "state": "dead" })).await.json(200), json!({ "retried": 0 }));
+    assert_eq!(retry(json!({ "kind": "embed" })).await.json(200), json!({ "retried": 0 }));
+    assert_eq!(retry(json!({ "error_contains": "model" })).await.json(200), json!({ "retried": 1 }));
+    assert_eq!(server.get(&format!("/api/jobs/{}", ids[0])).await.json(200)["state"], "queued");
+    let all = server.request(Method::POST, "/api/jobs/retry").send().await.json(200);
+    assert_eq!(all, json!({ "retried": 1 }));
+    for body in [json!({ "state": "queued" }), json!({ "error_contains": "" }), json!({ "ids": [1] })] {
+        retry(body).await.problem(400, "invalid_body");
+    }
 }

@@ -110,13 +110,13 @@ struct RetryArgs {
     #[arg(long)]
     all: bool,
     /// With --all, only in this state: failed, dead, cancelled
-    #[arg(long, requires = "all", value_parser = parse_ended)]
+    #[arg(long, requires = "all", conflicts_with = "ids", value_parser = parse_ended)]
     state: Option<JobState>,
     /// With --all, only of this kind: generate, embed
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "ids")]
     kind: Option<JobKind>,
     /// With --all, only those whose last error has this text in it
-    #[arg(long, requires = "all", value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, requires = "all", conflicts_with = "ids", value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     error: Option<String>,
     #[command(flatten)]
     output: OutputArgs,
@@ -131,10 +131,10 @@ struct CancelArgs {
     #[arg(long, requires = "yes")]
     all: bool,
     /// With --all, only of this kind: generate, embed
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "ids")]
     kind: Option<JobKind>,
     /// Do take back all of them
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "ids")]
     yes: bool,
     #[command(flatten)]
     output: OutputArgs,
