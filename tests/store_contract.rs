@@ -39,6 +39,8 @@ mod support;
 mod admin;
 #[path = "store_contract/backend.rs"]
 mod backend;
+#[path = "store_contract/batches.rs"]
+mod batches;
 #[path = "store_contract/generations.rs"]
 mod generations;
 #[path = "store_contract/invariants.rs"]
@@ -71,6 +73,8 @@ mod sqlite_durability;
 mod sqlite_file;
 #[path = "store_contract/sqlite_statements.rs"]
 mod sqlite_statements;
+#[path = "store_contract/steering.rs"]
+mod steering;
 #[path = "store_contract/synonyms.rs"]
 mod synonyms;
 #[path = "store_contract/tags.rs"]

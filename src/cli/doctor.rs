@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{OutputArgs, error::CliError, output::Output, pull::pull, render::printable};
+use super::{OutputArgs, error::CliError, jobs::pause::told, output::Output, pull::pull, render::printable};
 use crate::{
     app::{App, AppError, ollama_client},
     cache::Shared,
@@ -259,6 +259,15 @@ async fn database(app: &App) -> Vec<Check> {
         }
         Err(error) => Check::not_ok("queue", true, error.to_string(), None),
     });
+    match app.store.jobs_paused().await {
+        Ok(None) => {}
+        Ok(Some(paused)) => {
+            checks.push(Check::not_ok("work", false, told(&paused), Some("musonym jobs resume".to_owned())))
+        }
+        Err(error) => {
+            checks.push(Check::not_ok("work", true, error.to_string(), Some("musonym jobs resume".to_owned())))
+        }
+    }
     app.close().await;
     checks
 }

@@ -1,15 +1,16 @@
 //! `musonym generate`: asks for synonyms, or shows what would be written.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use clap::Args;
 use serde_json::json;
 
 use super::{
     OutputArgs,
+    batches::{follow, standing},
     error::CliError,
     output::{Output, say},
-    progress::{drain_queue, wait_for_job},
+    progress::wait_for_job,
     render::{count, printable, printable_lines, sections},
 };
 use crate::{
@@ -19,10 +20,10 @@ use crate::{
         GeneratePayload, JobState, NewJob, Priority, Source, Synonyms, Tag, TagName, TagNameError, TagRef, TagType,
     },
     generate::{DropReason, GenerateError, GenerationRequest, GenerationTrace, MAX_RELATED_TAGS},
-    store::GenerationOf,
+    store::{GenerationOf, StartedBatch, parse_age},
 };
 
-/// Write synonyms anew for one tag, for all, for those without any, or for those of one source.
+/// Write synonyms anew for one tag, for all, for those without any, or for those of one source or age.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   musonym generate \"hip hop\" --wait
@@ -30,11 +31,13 @@ use crate::{
   musonym generate --all --wait
   musonym generate --source lexicon             once Ollama is there: what the
                                                 lexicon wrote, by the model
+  musonym generate --older-than 30d             what was last written before
   musonym generate --preview \"drum and bass\"     stores nothing
 
 What a person has written is never overwritten: with --force, new terms wait
-beside it as proposals.")]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["tag", "all", "missing", "source", "preview"]))]
+beside it as proposals. Many tags make a batch: `musonym jobs batch` shows how far
+it is, and the same command goes on with one that is not done yet.")]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["tag", "all", "missing", "source", "older_than", "preview"]))]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line are what they are")]
 pub(super) struct GenerateArgs {
     /// Name of the tag, in any spelling
@@ -49,11 +52,14 @@ pub(super) struct GenerateArgs {
     /// Every tag whose synonyms are of this source: ollama, lexicon, import (manual with --force alone)
     #[arg(long)]
     source: Option<Source>,
+    /// Every tag whose synonyms were last written longer ago than this, for example 12h, 30d, 8w
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    older_than: Option<Duration>,
     /// Show what would be written for this tag, in the database or not, and how; store nothing
     #[arg(long, value_name = "TAG", value_parser = parse_name, conflicts_with_all = ["force", "wait"])]
     preview: Option<TagName>,
     /// The tag is a genre or a mood; needed where both have the name
-    #[arg(long = "type", value_name = "genre|mood", conflicts_with_all = ["all", "missing", "source"])]
+    #[arg(long = "type", value_name = "genre|mood", conflicts_with_all = ["all", "missing", "source", "older_than"])]
     tag_type: Option<TagType>,
     /// Also where a person has written or taken out the synonyms
     #[arg(long)]
@@ -141,23 +147,33 @@ async fn one(app: &App, name: &TagName, args: &GenerateArgs, shutdown: &Shutdown
 }
 
 async fn many(app: &App, args: &GenerateArgs, shutdown: &Shutdown) -> Result<(), CliError> {
-    // Low, so that whoever asks for one tag meanwhile does not wait for a library.
-    let of = match args.source {
-        Some(source) => GenerationOf::WrittenBy(source),
-        None if args.missing => GenerationOf::Missing,
-        None => GenerationOf::Everything,
+    let of = match (args.source, args.older_than) {
+        (Some(source), _) => GenerationOf::WrittenBy(source),
+        (None, Some(age)) => GenerationOf::OlderThan(age),
+        (None, None) if args.missing => GenerationOf::Missing,
+        (None, None) => GenerationOf::Everything,
     };
-    let queued = app.store.enqueue_generation(of, args.force, Priority::LOW).await?;
-    let failed = if args.wait { drain_queue(app, app.generator().await?, shutdown).await? } else { 0 };
+    // Low, so that whoever asks for one tag meanwhile does not wait for a library.
+    let StartedBatch { mut batch, created } = app.store.start_batch(of, args.force, Priority::LOW).await?;
+    let (id, queued) = (batch.id, batch.left);
+    let mut failed = 0;
+    if args.wait {
+        (batch, failed) = follow(app, app.generator().await?, batch, shutdown).await?;
+    }
     let mut output = Output::new();
     if args.output.json {
-        output.json(&json!({ "queued": queued, "failed": failed }))?;
+        output.json(&json!({ "batch": id, "joined": !created, "queued": queued, "failed": failed }))?;
+    } else if args.wait {
+        output.line(standing(&batch))?;
+    } else if created {
+        output.line(format_args!("batch {id}: {} queued", count(queued, "job", "jobs")))?;
     } else {
-        output.line(format_args!("{} queued", count(queued, "job", "jobs")))?;
+        output.line(format_args!("{}; it goes on", standing(&batch)))?;
     }
     output.flush()?;
     if queued > 0 && !args.wait {
         say_who_works();
+        say(format_args!("`musonym jobs batch {id} --watch` shows how far it is"));
     }
     if failed > 0 {
         let jobs = count(failed, "job", "jobs");

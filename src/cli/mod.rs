@@ -2,6 +2,7 @@
 //! bar only when stderr is a terminal. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 
 mod backup;
+mod batches;
 mod demo;
 mod doctor;
 mod error;

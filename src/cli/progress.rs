@@ -19,13 +19,13 @@ use crate::{
 };
 
 /// How often a waiting command looks at the queue when nothing tells it to.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A redraw costs more than a count: not more of them than a person sees.
-const DRAW_INTERVAL: Duration = Duration::from_millis(100);
+pub(super) const DRAW_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How often a line tells how far it is, where no bar is seen.
-const LINE_INTERVAL: Duration = Duration::from_secs(10);
+pub(super) const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A bar for `total` steps.
 pub(super) fn bar(title: &str, total: u64) -> ProgressBar {
@@ -109,7 +109,7 @@ impl FillProgress {
     }
 }
 
-fn styled(title: &str, total: u64, template: &str) -> ProgressBar {
+pub(super) fn styled(title: &str, total: u64, template: &str) -> ProgressBar {
     let bar = bars().add(ProgressBar::new(total));
     bar.set_style(style(template));
     bar.set_message(title.to_owned());

@@ -5,6 +5,7 @@
 mod calibration;
 mod job;
 mod normalise;
+mod span;
 mod stem;
 mod synonyms;
 mod tag;
@@ -13,6 +14,7 @@ mod term;
 pub use calibration::Calibration;
 pub use job::{EmbedPayload, GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority};
 pub use normalise::{NORMALISER_VERSION, differs_by_noise, is_noise, is_noise_word, key, loose_key, words};
+pub use span::{AGE_UNITS, PAUSE_UNITS, SpanError, age_text, parse_span};
 pub use stem::{parse_stems, rarity, split_elisions, stem_groups, stems, telling_words};
 pub use synonyms::{
     Difference, MAX_TERM_CHARS, SECTION_MAX_TERMS, SynonymRecord, Synonyms, SynonymsError, TermError, Translations,

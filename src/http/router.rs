@@ -13,7 +13,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
     AppState, HttpLimits,
-    api::{events, jobs, lint, merge, review, revisions, search, synonyms, tags},
+    api::{batches, events, jobs, lint, merge, review, revisions, search, steering, synonyms, tags},
     auth, error, health, middleware,
     openapi::ApiDoc,
     ui, webhooks,
@@ -44,6 +44,14 @@ fn guarded() -> OpenApiRouter<AppState> {
         .routes(routes!(jobs::job_by_id))
         .routes(routes!(jobs::retry_job))
         .routes(routes!(jobs::cancel_job))
+        .routes(routes!(steering::work_state))
+        .routes(routes!(steering::pause_work))
+        .routes(routes!(steering::resume_work))
+        .routes(routes!(steering::retry_jobs))
+        .routes(routes!(batches::list_batches, batches::start_batch))
+        .routes(routes!(batches::batch_by_id))
+        .routes(routes!(batches::cancel_batch))
+        .routes(routes!(batches::batch_events))
         .routes(routes!(events::event_stream))
         .routes(routes!(openapi_document))
         .routes(routes!(health::metrics))

@@ -9,6 +9,7 @@
 
 #![expect(clippy::duplicate_mod, reason = "docs/adr/0006: the statements are compiled once for each database")]
 
+mod batches;
 mod error;
 mod export;
 mod lint;
@@ -17,6 +18,7 @@ mod review;
 mod sampling;
 mod spaces;
 pub mod sqlite;
+mod steering;
 pub(crate) mod types;
 
 use std::{collections::HashMap, time::Duration};
@@ -24,6 +26,7 @@ use std::{collections::HashMap, time::Duration};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+pub use batches::{Batch, BatchAsk, BatchAskError, BatchOf, BatchState, BatchStore, StartedBatch, parse_age};
 pub use error::StoreError;
 pub use export::{
     EXPORT_FORMAT, ExportDetail, ExportHeader, ExportRecord, ExportRevision, ExportRow, ExportSynonyms, ExportVector,
@@ -32,6 +35,7 @@ pub use export::{
 pub use lint::{ContentToLint, RowToLint, TagToLint};
 pub use review::{BulkVerdict, Decision, ReviewCounts, ReviewFilter, ReviewItem, ReviewOutcome, Verdict};
 pub use spaces::{HeldLock, NextSpace, SpaceProgress, SpaceStore, SpaceSwitch, Switched};
+pub use steering::{Paused, RetryFilter, SETTING_JOBS_PAUSED, SteeringStore};
 pub use types::{
     CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, Generated,
     GenerationDone, GenerationNeed, GenerationOf, GenerationOutcome, JobCounts, JobFilter, Listing, MatchedTerm,
@@ -211,9 +215,6 @@ pub trait JobStore: Send + Sync {
     /// Writes a job, or joins the queued one of the same `dedup_key` (raising its priority, and setting its `force` and `refresh` if asked).
     async fn enqueue(&self, job: &crate::domain::NewJob) -> Result<Enqueued>;
 
-    /// Enqueues the generation of these tags. Returns how many jobs are new.
-    async fn enqueue_generation(&self, of: GenerationOf, force: bool, priority: Priority) -> Result<u64>;
-
     /// Claims up to `limit` jobs of one kind for `lease`: queued ones whose moment has come and running ones whose
     /// lease has lapsed. Each claim spends an attempt; a lapsed job without attempts left becomes dead.
     async fn claim(
@@ -369,12 +370,30 @@ pub trait AdminStore: Send + Sync {
 
 /// Everything a backend does.
 pub trait Store:
-    TagStore + SynonymStore + ReviewStore + JobStore + SpaceStore + SearchStore + LintStore + AdminStore
+    TagStore
+    + SynonymStore
+    + ReviewStore
+    + JobStore
+    + BatchStore
+    + SteeringStore
+    + SpaceStore
+    + SearchStore
+    + LintStore
+    + AdminStore
 {
 }
 
-impl<T: TagStore + SynonymStore + ReviewStore + JobStore + SpaceStore + SearchStore + LintStore + AdminStore> Store
-    for T
+impl<T> Store for T where
+    T: TagStore
+        + SynonymStore
+        + ReviewStore
+        + JobStore
+        + BatchStore
+        + SteeringStore
+        + SpaceStore
+        + SearchStore
+        + LintStore
+        + AdminStore
 {
 }
 

@@ -131,6 +131,8 @@ pub enum GenerationOf {
     Missing,
     /// Those whose synonyms are of this source, anew.
     WrittenBy(Source),
+    /// Those whose synonyms were last written longer ago, anew; a person's only when forced.
+    OlderThan(Duration),
 }
 
 /// Which of the waiting jobs comes first.

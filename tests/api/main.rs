@@ -4,6 +4,7 @@
 
 mod auth;
 mod bad_input;
+mod batches;
 mod events;
 mod jobs;
 mod lint;
@@ -13,6 +14,7 @@ mod review;
 mod revisions;
 mod search;
 mod service;
+mod steering;
 #[path = "../support/mod.rs"]
 mod support;
 mod tags;

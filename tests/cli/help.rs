@@ -2,7 +2,7 @@
 
 use super::Home;
 
-const COMMANDS: [&[&str]; 31] = [
+const COMMANDS: [&[&str]; 34] = [
     &["demo"],
     &["serve"],
     &["worker"],
@@ -28,6 +28,9 @@ const COMMANDS: [&[&str]; 31] = [
     &["jobs", "show"],
     &["jobs", "retry"],
     &["jobs", "cancel"],
+    &["jobs", "batch"],
+    &["jobs", "pause"],
+    &["jobs", "resume"],
     &["lexicon"],
     &["lexicon", "check"],
     &["eval"],
@@ -89,6 +92,19 @@ fn wrong_usage_ends_with_2_and_writes_nothing() {
         &["lint", "--tag-type", "artist"],
         &["jobs", "show", "one"],
         &["jobs", "list", "--state", "asleep"],
+        &["jobs", "pause", "--for", "2"],
+        &["jobs", "retry"],
+        &["jobs", "retry", "1", "--all"],
+        &["jobs", "retry", "1", "--state", "dead"],
+        &["jobs", "retry", "--all", "--state", "queued"],
+        &["jobs", "retry", "--all", "--error", ""],
+        &["jobs", "cancel", "--all"],
+        &["jobs", "cancel", "1", "--yes"],
+        &["jobs", "batch", "--watch"],
+        &["jobs", "batch", "1", "--watch", "--cancel"],
+        &["generate", "--older-than", "30"],
+        &["generate", "--older-than", "3m"],
+        &["generate", "--all", "--older-than", "30d"],
         &["reembed", "--model", "embeddinggemma"],
         &["demo", "--database", "sqlite:x.db"],
         &["demo", "--exit", "--bind", "127.0.0.1:1"],

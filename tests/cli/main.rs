@@ -6,6 +6,7 @@ mod configuration;
 mod data;
 mod help;
 mod import;
+mod jobs;
 mod lexicon;
 mod lint;
 mod ollama;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Home, Ran, support::fake_ollama::FakeOllama};
 
 /// Runs the program beside the fake, which needs this runtime meanwhile.
-async fn run(home: &Home, ollama: &FakeOllama, args: &[&str]) -> Ran {
+pub(super) async fn run(home: &Home, ollama: &FakeOllama, args: &[&str]) -> Ran {
     let mut command = home.command(args);
     command.env("OLLAMA_HOST", ollama.url());
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
@@ -67,7 +67,8 @@ async fn what_the_lexicon_wrote_is_written_by_the_model_once_it_is_there() {
     };
     assert_eq!(sources(), all("lexicon").into());
     let ran = run(&home, &ollama, &["generate", "--source", "lexicon", "--wait", "--json"]).await.succeeded();
-    assert_eq!(ran.json()[0], serde_json::json!({ "queued": 2, "failed": 0 }), "{ran:?}");
+    let told = serde_json::json!({ "batch": 2, "joined": false, "queued": 2, "failed": 0 });
+    assert_eq!(ran.json()[0], told, "{ran:?}");
     assert_eq!(sources(), all("ollama").into());
     home.run(&["generate", "--source", "manual"]).refused(2, &["--force"]);
 }
@@ -82,7 +83,7 @@ async fn the_demo_embeds_and_searches_by_meaning() {
     let again = run(&home, &ollama, &["tags", "add", "dub", "--type", "genre"]).await.succeeded();
     assert!(again.stdout.contains("added"), "the demo's database is its own: {again:?}");
     let done = run(&home, &ollama, &["generate", "--missing", "--wait"]).await.succeeded();
-    assert!(done.stdout.contains("queued"), "{done:?}");
+    assert!(done.stdout.contains("batch 1: 1 of 1 done"), "{done:?}");
     let found = run(&home, &ollama, &["search", "dub", "--json"]).await.succeeded();
     assert_eq!(found.json()[0]["degraded"], serde_json::json!([]), "{found:?}");
     let moved = run(&home, &ollama, &["reembed", "--wait", "--json"]).await.succeeded();

@@ -38,7 +38,7 @@ pub trait Backend: Send + Sync {
     /// One number by plain SQL.
     async fn number(&self, sql: &str) -> i64;
 
-    /// Moves everything that retention looks at a day into the past.
+    /// Moves everything whose age matters a day into the past.
     async fn age(&self);
 
     /// Makes storing synonyms for a tag fail, as damage would.
@@ -102,6 +102,8 @@ impl Backend for Sqlite {
     async fn age(&self) {
         self.execute(
             "UPDATE job SET updated_at = updated_at - 86400000;
+             UPDATE job_batch SET ended_at = ended_at - 86400000;
+             UPDATE mir_synonym SET updated_at = updated_at - 86400000;
              UPDATE webhook_delivery SET received_at = received_at - 86400000;
              UPDATE synonym_revision SET created_at = created_at - 86400000;",
         )
@@ -150,6 +152,8 @@ impl Backend for Postgres {
     async fn age(&self) {
         self.execute(
             "UPDATE job SET updated_at = updated_at - interval '1 day';
+             UPDATE job_batch SET ended_at = ended_at - interval '1 day';
+             UPDATE mir_synonym SET updated_at = updated_at - interval '1 day';
              UPDATE webhook_delivery SET received_at = received_at - interval '1 day';
              UPDATE synonym_revision SET created_at = created_at - interval '1 day';",
         )

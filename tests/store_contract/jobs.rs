@@ -3,8 +3,8 @@
 use std::{collections::HashSet, time::Duration};
 
 use musonym::{
-    domain::{JobKind, JobState, LeasedJob, NewJob, Priority, Source, TagType},
-    store::{ClaimOrder, Finish, GenerationOf, JobCounts, JobFilter, Page, StoreError},
+    domain::{JobKind, JobState, LeasedJob, NewJob, Priority, TagType},
+    store::{ClaimOrder, Finish, JobCounts, JobFilter, Page, StoreError},
 };
 
 use crate::backend::{Db, LEASE, draft, generate_job, generation, genre};
@@ -213,39 +213,6 @@ contract! {
         let page = Page { cursor: Some("last".to_owned()), limit: 3 };
         let error = db.store.list_jobs(&JobFilter::default(), &page).await.unwrap_err();
         assert!(matches!(error, StoreError::BadCursor), "{error}");
-    }
-
-    async fn generation_can_be_enqueued_for_all_tags_or_the_missing_ones(db) {
-        db.tags(TagType::Genre, &["a", "b"]).await;
-        db.store.create_synonyms(&draft(genre("c"), &["x"])).await.unwrap();
-        let gone = db.store.create_synonyms(&draft(genre("d"), &["y"])).await.unwrap();
-        db.store.deactivate_synonyms(gone.id, None).await.unwrap();
-        for job in db.claim_all(JobKind::Generate).await {
-            db.store.cancel_job(job.job.id).await.unwrap();
-        }
-        assert_eq!(db.store.enqueue_generation(GenerationOf::Missing, false, Priority::LOW).await.unwrap(), 2);
-        assert_eq!(db.store.enqueue_generation(GenerationOf::Missing, true, Priority::LOW).await.unwrap(), 1, "the tombstone");
-        assert_eq!(db.store.enqueue_generation(GenerationOf::Everything, false, Priority::HIGH).await.unwrap(), 1);
-        let jobs = db.claim_all(JobKind::Generate).await;
-        assert!(jobs.iter().all(|job| job.job.priority == Priority::HIGH && job.job.payload["refresh"] == true));
-        assert_eq!(jobs.len(), 4);
-    }
-
-    async fn generation_can_be_enqueued_for_what_one_source_wrote(db) {
-        db.genre_with("ska", &["brass"]).await;
-        db.genre("dub").await;
-        db.store.create_synonyms(&draft(genre("rap"), &["mine"])).await.unwrap();
-        for job in db.claim_all(JobKind::Generate).await {
-            db.store.cancel_job(job.job.id).await.unwrap();
-        }
-        for (source, jobs) in [(Source::Lexicon, 0), (Source::Ollama, 1)] {
-            let of = GenerationOf::WrittenBy(source);
-            assert_eq!(db.store.enqueue_generation(of, false, Priority::LOW).await.unwrap(), jobs, "{source}");
-        }
-        let job = db.claim_one(JobKind::Generate).await;
-        assert_eq!((&job.job.payload["refresh"], &job.job.payload["force"]), (&true.into(), &false.into()));
-        let tag = db.store.tag(TagType::Genre, job.job.payload["tag_id"].as_i64().unwrap()).await.unwrap().unwrap();
-        assert_eq!(tag.name, "ska");
     }
 
     async fn handles_that_claim_at_once_never_share_a_job(db) {

@@ -15,7 +15,10 @@ const LOG: &str = "MUSONYM_TEST_SQL_LOG";
 const WHOLE_TABLES: [(&str, &str); 14] = [
     ("SELECT * FROM tag WHERE name_key IS NULL OR", "a new normaliser needs every tag"),
     ("SELECT id, term FROM synonym_term", "a new normaliser needs every term"),
-    ("SELECT t.tag_type, t.id FROM tag t", "`generate --all` is for every tag"),
+    (
+        "UPDATE job SET state = 'queued', attempts = 0, last_error = NULL, run_at = $1, updated_at = $1, batch_id = (SELECT b.id FROM job_batch b WHERE b.id = job.batch_id AND b.ended_at IS NULL AND b.cancelled_at IS NULL) WHERE id IN",
+        "`jobs retry --all` asks of every job whether it is the newest of its work",
+    ),
     ("SELECT name FROM tag WHERE replace(", "a word anywhere in a name; names are short and read once a generation"),
     ("SELECT state, COUNT(*) FROM job", "counts all, from an index alone"),
     ("SELECT s.id, s.tag_type, COALESCE(g.name, m.name) AS tag_name", "loads every term and vector at the start"),
@@ -178,6 +181,7 @@ async fn every_statement_is_executed_and_reads_by_index() {
                 "SCAN (",
                 "SCAN queued",
                 "SCAN leased",
+                "SCAN recent",
                 "CONSTANT ROW",
                 "SCAN setting",
                 "SCAN sqlite_schema",

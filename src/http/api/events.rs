@@ -20,6 +20,7 @@ use crate::{
         openapi::{Failures, Unauthorized},
     },
     jobs::Event,
+    store::StoreError,
 };
 
 /// How often a silent stream sends a comment, so that proxies (60 s is their usual patience) keep it open.
@@ -43,7 +44,14 @@ pub(in crate::http) async fn event_stream(
     stopping: Option<Extension<Stopping>>,
 ) -> impl IntoResponse {
     // Subscribed before the headers are sent: who has seen them misses nothing.
-    let events = encoded(BroadcastStream::new(state.events.subscribe()));
+    event_stream_of(encoded(BroadcastStream::new(state.events.subscribe())), stopping)
+}
+
+/// An answer of these events, kept alive until they or the server come to their end.
+pub(super) fn event_stream_of<S>(events: S, stopping: Option<Extension<Stopping>>) -> impl IntoResponse + use<S>
+where
+    S: Stream<Item = Result<SseEvent, Infallible>> + Send + 'static,
+{
     let stopped = OptionFuture::from(stopping.map(|Extension(Stopping(stop))| stop.cancelled_owned()));
     let stopped = async move {
         if stopped.await.is_none() {
@@ -53,6 +61,12 @@ pub(in crate::http) async fn event_stream(
     // nginx would hold events back until its buffer is full.
     let unbuffered = [(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"))];
     (unbuffered, Sse::new(events.take_until(stopped)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+/// What is sent where the database could not be read: the log says why.
+pub(super) fn comment_on_failure(error: &StoreError) -> Result<SseEvent, Infallible> {
+    tracing::warn!(%error, "what is watched could not be read; trying again");
+    Ok(SseEvent::default().comment("the database could not be read; trying again"))
 }
 
 fn encoded(

@@ -45,6 +45,13 @@ macro_rules! pending_terms {
     };
 }
 
+/// An object of these keys and values.
+macro_rules! json_object {
+    ($pairs:literal) => {
+        concat!("jsonb_build_object(", $pairs, ")")
+    };
+}
+
 /// Where the migrations are recorded. An application that shares the schema may have a table of sqlx's own name.
 macro_rules! migrations_table {
     () => {

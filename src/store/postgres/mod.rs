@@ -18,6 +18,8 @@ mod watch;
 
 #[path = "../sql/admin.rs"]
 mod admin;
+#[path = "../sql/batches.rs"]
+mod batches;
 #[path = "../sql/export.rs"]
 mod export;
 #[path = "../sql/generation.rs"]
@@ -38,6 +40,8 @@ mod revisions;
 mod rows;
 #[path = "../sql/spaces.rs"]
 mod spaces;
+#[path = "../sql/steering.rs"]
+mod steering;
 #[path = "../sql/synonyms.rs"]
 mod synonyms;
 #[path = "../sql/tags.rs"]

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::{
-    SqlStore,
+    SqlStore, batches,
     dialect::{self, earlier, now},
 };
 use crate::store::{AdminStore, ExportHeader, Result, Retention, VectorIndexReport};
@@ -67,10 +67,14 @@ impl AdminStore for SqlStore {
     async fn expire(&self, retention: &Retention) -> Result<u64> {
         let now = now();
         let mut transaction = self.begin().await?;
+        batches::settle(&mut transaction).await?;
         let mut deleted = 0;
         for (delete, before) in [
             (
-                "DELETE FROM job WHERE state IN ('succeeded', 'failed', 'dead', 'cancelled') AND updated_at < $1",
+                // Those of a batch that goes on are what its progress is counted from.
+                "DELETE FROM job WHERE state IN ('succeeded', 'failed', 'dead', 'cancelled') AND updated_at < $1
+                     AND (batch_id IS NULL OR EXISTS (
+                         SELECT 1 FROM job_batch b WHERE b.id = batch_id AND b.ended_at IS NOT NULL))",
                 earlier(now, retention.jobs),
             ),
             ("DELETE FROM webhook_delivery WHERE received_at < $1", earlier(now, retention.deliveries)),
@@ -78,6 +82,7 @@ impl AdminStore for SqlStore {
         ] {
             deleted += sqlx::query(delete).bind(before).execute(&mut *transaction).await?.rows_affected();
         }
+        deleted += batches::expire(&mut transaction, earlier(now, retention.jobs)).await?;
         sqlx::query("DELETE FROM vocabulary_change WHERE seq < (SELECT MAX(seq) FROM vocabulary_change) - $1")
             .bind(CHANGES_KEPT)
             .execute(&mut *transaction)

@@ -6,16 +6,16 @@ use async_trait::async_trait;
 use sqlx::{Row, types::Json};
 
 use super::{
-    SqlStore,
+    SqlStore, batches,
     dialect::{self, DbConnection, Moment, later, now},
     rows,
 };
 use crate::{
-    domain::{GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, TagType, Timestamp},
+    domain::{GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, Timestamp},
     store::{
         ClaimOrder, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, GenerationDone, GenerationNeed,
-        GenerationOf, GenerationOutcome, JobCounts, JobFilter, JobStore, Listing, Page, Result, StoreError,
-        WebhookEvent, WebhookOutcome,
+        GenerationOutcome, JobCounts, JobFilter, JobStore, Listing, Page, Result, StoreError, WebhookEvent,
+        WebhookOutcome,
     },
 };
 
@@ -47,38 +47,6 @@ impl JobStore for SqlStore {
         let job = self.require_job(&mut transaction, id).await?;
         self.commit(transaction).await?;
         Ok(Enqueued { job, created })
-    }
-
-    async fn enqueue_generation(&self, of: GenerationOf, force: bool, priority: Priority) -> Result<u64> {
-        let only_missing = of == GenerationOf::Missing;
-        let written_by = match of {
-            GenerationOf::WrittenBy(source) => Some(source.as_str()),
-            GenerationOf::Everything | GenerationOf::Missing => None,
-        };
-        let mut transaction = self.begin().await?;
-        let tags = sqlx::query(
-            "SELECT t.tag_type, t.id FROM tag t
-             WHERE NOT ($1 AND EXISTS (SELECT 1 FROM mir_synonym s
-                                       WHERE s.tag_type = t.tag_type AND s.tag_id = t.id AND (s.is_active OR NOT $2)))
-               AND ($3 IS NULL OR EXISTS (
-                   SELECT 1 FROM mir_synonym w
-                   WHERE w.tag_type = t.tag_type AND w.tag_id = t.id AND w.is_active AND w.source = $3))
-             ORDER BY t.tag_type, t.id",
-        )
-        .bind(only_missing)
-        .bind(force)
-        .bind(written_by)
-        .fetch_all(&mut *transaction)
-        .await?;
-        let mut created = 0;
-        for row in &tags {
-            let tag_type: TagType = rows::tag_type(row)?;
-            let payload = GeneratePayload { tag_type, tag_id: row.try_get("id")?, force, refresh: !only_missing };
-            let (_, new) = enqueue(&mut transaction, &NewJob::generate(&payload, priority)).await?;
-            created += u64::from(new);
-        }
-        self.commit(transaction).await?;
-        Ok(created)
     }
 
     async fn claim(
@@ -254,11 +222,17 @@ impl JobStore for SqlStore {
         if let Some(twin) = queued_twin(&mut transaction, id).await? {
             return Err(StoreError::Conflict(format!("the same work is queued already as job {twin}")));
         }
-        sqlx::query("UPDATE job SET state = 'queued', attempts = 0, last_error = NULL, run_at = $1, updated_at = $1 WHERE id = $2")
-            .bind(now())
-            .bind(id)
-            .execute(&mut *transaction)
-            .await?;
+        // A batch that is over or was cancelled has its counts; what a person asks for now is no part of it.
+        sqlx::query(
+            "UPDATE job SET state = 'queued', attempts = 0, last_error = NULL, run_at = $1, updated_at = $1,
+                 batch_id = (SELECT b.id FROM job_batch b
+                             WHERE b.id = job.batch_id AND b.ended_at IS NULL AND b.cancelled_at IS NULL)
+             WHERE id = $2",
+        )
+        .bind(now())
+        .bind(id)
+        .execute(&mut *transaction)
+        .await?;
         let job = self.require_job(&mut transaction, id).await?;
         self.commit(transaction).await?;
         Ok(job)
@@ -293,7 +267,7 @@ const fn least_priority(order: ClaimOrder) -> Priority {
 }
 
 /// The cursor of a list that runs from new to old.
-struct Before(i64);
+pub(super) struct Before(pub(super) i64);
 
 impl Default for Before {
     fn default() -> Self {
@@ -495,7 +469,11 @@ async fn requeue(connection: &mut DbConnection, id: i64, reason: &str, run_at: M
             dedup_key: row.try_get("dedup_key")?,
         };
         enqueue(&mut *connection, &job).await?;
+        batches::hand_over(&mut *connection, id, twin).await?;
         return end(connection, id, JobState::Cancelled, &format!("job {twin} does the same; {reason}")).await;
+    }
+    if batches::is_given_up(&mut *connection, id).await? {
+        return end(connection, id, JobState::Cancelled, &format!("its batch was cancelled; {reason}")).await;
     }
     sqlx::query(
         "UPDATE job SET state = 'queued', last_error = $1, run_at = $2, attempts = CASE WHEN attempts > $3 THEN attempts - $3 ELSE 0 END,

@@ -44,6 +44,13 @@ macro_rules! pending_terms {
     };
 }
 
+/// An object of these keys and values.
+macro_rules! json_object {
+    ($pairs:literal) => {
+        concat!("json_object(", $pairs, ")")
+    };
+}
+
 /// Where the migrations are recorded.
 macro_rules! migrations_table {
     () => {

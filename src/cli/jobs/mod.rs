@@ -1,6 +1,10 @@
 //! `musonym jobs`: the queue of background work.
 
+mod batch;
+pub(super) mod pause;
+
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::{
     OutputArgs,
@@ -12,7 +16,7 @@ use crate::{
     app::open_store,
     config::Settings,
     domain::{Job, JobKind, JobState},
-    store::{JobFilter, Page, Store},
+    store::{JobFilter, Page, RetryFilter, Store},
 };
 
 /// Jobs read from the database at once.
@@ -25,7 +29,9 @@ const ERROR_CHARS: usize = 120;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   musonym jobs list --state dead
-  musonym jobs retry 42")]
+  musonym jobs retry 42
+  musonym jobs batch 3 --watch
+  musonym jobs pause --for 2h")]
 pub(super) struct JobsArgs {
     #[command(subcommand)]
     command: JobsCommand,
@@ -46,12 +52,30 @@ enum JobsCommand {
     /// Queue failed, dead or cancelled jobs anew
     #[command(after_help = "Examples:
   musonym jobs retry 42
-  musonym jobs retry 42 43 44")]
-    Retry(JobsByIdArgs),
+  musonym jobs retry 42 43 44
+  musonym jobs retry --all                            what failed or is dead
+  musonym jobs retry --all --state dead --kind generate --error \"no answer\"")]
+    Retry(RetryArgs),
     /// Take back queued or running jobs
+    #[command(after_help = "Examples:
+  musonym jobs cancel 42
+  musonym jobs cancel --all --kind generate --yes     what waits; what runs goes on")]
+    Cancel(CancelArgs),
+    /// List batches of generation, show or watch one, or take back what waits of it
+    #[command(after_help = "Examples:
+  musonym jobs batch
+  musonym jobs batch 3 --watch
+  musonym jobs batch 3 --cancel")]
+    Batch(batch::BatchArgs),
+    /// Let no worker begin anything new, for a time or until `resume`
+    #[command(after_help = "Examples:
+  musonym jobs pause --for 2h
+  musonym jobs pause                 until `musonym jobs resume`")]
+    Pause(pause::PauseArgs),
+    /// Let work go on after a pause
     #[command(after_help = "Example:
-  musonym jobs cancel 42")]
-    Cancel(JobsByIdArgs),
+  musonym jobs resume")]
+    Resume(pause::ResumeArgs),
 }
 
 #[derive(Args, Debug)]
@@ -78,12 +102,49 @@ struct JobArgs {
 }
 
 #[derive(Args, Debug)]
-struct JobsByIdArgs {
+struct RetryArgs {
     /// Numbers of the jobs
-    #[arg(required = true, value_name = "ID")]
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
     ids: Vec<i64>,
+    /// Every job that failed or is dead; what was done since is not done again
+    #[arg(long)]
+    all: bool,
+    /// With --all, only in this state: failed, dead, cancelled
+    #[arg(long, requires = "all", conflicts_with = "ids", value_parser = parse_ended)]
+    state: Option<JobState>,
+    /// With --all, only of this kind: generate, embed
+    #[arg(long, requires = "all", conflicts_with = "ids")]
+    kind: Option<JobKind>,
+    /// With --all, only those whose last error has this text in it
+    #[arg(long, requires = "all", conflicts_with = "ids", value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    error: Option<String>,
     #[command(flatten)]
     output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
+struct CancelArgs {
+    /// Numbers of the jobs
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
+    ids: Vec<i64>,
+    /// Every queued job; needs --yes
+    #[arg(long, requires = "yes")]
+    all: bool,
+    /// With --all, only of this kind: generate, embed
+    #[arg(long, requires = "all", conflicts_with = "ids")]
+    kind: Option<JobKind>,
+    /// Do take back all of them
+    #[arg(long, requires = "all", conflicts_with = "ids")]
+    yes: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+fn parse_ended(text: &str) -> Result<JobState, String> {
+    match text.parse()? {
+        state @ (JobState::Failed | JobState::Dead | JobState::Cancelled) => Ok(state),
+        other => Err(format!("state is failed, dead or cancelled, not {other}")),
+    }
 }
 
 pub(super) async fn run(args: JobsArgs, settings: Settings) -> Result<(), CliError> {
@@ -93,8 +154,11 @@ pub(super) async fn run(args: JobsArgs, settings: Settings) -> Result<(), CliErr
     let done = match args.command {
         JobsCommand::List(args) => list(&args, store, &mut output).await,
         JobsCommand::Show(args) => show(&args, store, &mut output).await,
-        JobsCommand::Retry(args) => change(&args, store, &mut output, Change::Retry).await,
-        JobsCommand::Cancel(args) => change(&args, store, &mut output, Change::Cancel).await,
+        JobsCommand::Retry(args) => retry(args, store, &mut output).await,
+        JobsCommand::Cancel(args) => cancel(&args, store, &mut output).await,
+        JobsCommand::Batch(args) => batch::run(&args, store, &mut output).await,
+        JobsCommand::Pause(args) => pause::pause(&args, store, &mut output).await,
+        JobsCommand::Resume(args) => pause::resume(&args, store, &mut output).await,
     };
     store.close().await;
     output.flush()?;
@@ -137,6 +201,9 @@ async fn list(args: &ListArgs, store: &dyn Store, output: &mut Output) -> Result
         "{} queued, {} running, {} succeeded, {} failed, {} dead, {} cancelled",
         counts.queued, counts.running, counts.succeeded, counts.failed, counts.dead, counts.cancelled
     ));
+    if let Some(paused) = store.jobs_paused().await? {
+        say(pause::told(&paused));
+    }
     Ok(())
 }
 
@@ -152,16 +219,45 @@ enum Change {
     Cancel,
 }
 
+async fn retry(args: RetryArgs, store: &dyn Store, output: &mut Output) -> Result<(), CliError> {
+    if !args.all {
+        return change(&args.ids, args.output, store, output, Change::Retry).await;
+    }
+    let filter = RetryFilter { state: args.state, kind: args.kind, error_contains: args.error };
+    let retried = store.retry_jobs(&filter).await?;
+    if args.output.json {
+        return output.json(&json!({ "retried": retried }));
+    }
+    output.line(format_args!("{} queued again", render::count(retried, "job", "jobs")))
+}
+
+async fn cancel(args: &CancelArgs, store: &dyn Store, output: &mut Output) -> Result<(), CliError> {
+    if !args.all {
+        return change(&args.ids, args.output, store, output, Change::Cancel).await;
+    }
+    let cancelled = store.cancel_queued(args.kind).await?;
+    if args.output.json {
+        return output.json(&json!({ "cancelled": cancelled }));
+    }
+    output.line(format_args!("{} cancelled", render::count(cancelled, "job", "jobs")))
+}
+
 /// Each by itself: one that cannot be changed does not keep the others from it.
-async fn change(args: &JobsByIdArgs, store: &dyn Store, output: &mut Output, change: Change) -> Result<(), CliError> {
+async fn change(
+    ids: &[i64],
+    args: OutputArgs,
+    store: &dyn Store,
+    output: &mut Output,
+    change: Change,
+) -> Result<(), CliError> {
     let mut failed = false;
-    for &id in &args.ids {
+    for &id in ids {
         let changed = match change {
             Change::Retry => store.retry_job(id).await,
             Change::Cancel => store.cancel_job(id).await,
         };
         match changed {
-            Ok(job) if args.output.json => output.json(&job)?,
+            Ok(job) if args.json => output.json(&job)?,
             Ok(job) => output.line(format_args!("job {id}: {}", job.state))?,
             Err(error) => {
                 failed = true;
