@@ -9,6 +9,7 @@
 
 #![expect(clippy::duplicate_mod, reason = "docs/adr/0006: the statements are compiled once for each database")]
 
+mod celery;
 mod error;
 mod export;
 mod lint;
@@ -24,6 +25,9 @@ use std::{collections::HashMap, time::Duration};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+pub use celery::{
+    CeleryAnswer, CeleryFailure, CeleryJob, CeleryRequest, CeleryStore, CeleryWork, NewCeleryTask, Owed, OwedTask,
+};
 pub use error::StoreError;
 pub use export::{
     EXPORT_FORMAT, ExportDetail, ExportHeader, ExportRecord, ExportRevision, ExportRow, ExportSynonyms, ExportVector,
@@ -366,12 +370,21 @@ pub trait AdminStore: Send + Sync {
 
 /// Everything a backend does.
 pub trait Store:
-    TagStore + SynonymStore + ReviewStore + JobStore + SpaceStore + SearchStore + LintStore + AdminStore
+    TagStore + SynonymStore + ReviewStore + JobStore + CeleryStore + SpaceStore + SearchStore + LintStore + AdminStore
 {
 }
 
-impl<T: TagStore + SynonymStore + ReviewStore + JobStore + SpaceStore + SearchStore + LintStore + AdminStore> Store
-    for T
+impl<
+    T: TagStore
+        + SynonymStore
+        + ReviewStore
+        + JobStore
+        + CeleryStore
+        + SpaceStore
+        + SearchStore
+        + LintStore
+        + AdminStore,
+> Store for T
 {
 }
 

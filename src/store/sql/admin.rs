@@ -73,6 +73,7 @@ impl AdminStore for SqlStore {
                 "DELETE FROM job WHERE state IN ('succeeded', 'failed', 'dead', 'cancelled') AND updated_at < $1",
                 earlier(now, retention.jobs),
             ),
+            ("DELETE FROM celery_task WHERE answered_at < $1", earlier(now, retention.jobs)),
             ("DELETE FROM webhook_delivery WHERE received_at < $1", earlier(now, retention.deliveries)),
             ("DELETE FROM synonym_revision WHERE created_at < $1", earlier(now, retention.revisions)),
         ] {

@@ -17,6 +17,8 @@ mod vectors;
 
 #[path = "../sql/admin.rs"]
 mod admin;
+#[path = "../sql/celery.rs"]
+mod celery;
 #[path = "../sql/export.rs"]
 mod export;
 #[path = "../sql/generation.rs"]
