@@ -186,6 +186,9 @@ pub async fn serve(
     tasks.spawn(upkeep::gauge(Arc::clone(&app.store), metrics, stop.clone()));
     if options.worker {
         tasks.spawn(upkeep::maintain_vector_index(Arc::clone(&app.store), stop.clone()));
+        if let Some(bridge) = app.celery_bridge().await? {
+            tasks.spawn(bridge.run(stop.clone()));
+        }
         let runner = app.runner(chosen.generator);
         let stop = stop.clone();
         tasks.spawn(async move { runner.run(stop).await });
@@ -235,6 +238,9 @@ pub async fn work(app: &App, chosen: ChosenGenerator, shutdown: &Shutdown) -> Re
         async move { runner.run(stop).await }
     });
     tasks.spawn(upkeep::maintain_vector_index(Arc::clone(&app.store), stop.clone()));
+    if let Some(bridge) = app.celery_bridge().await? {
+        tasks.spawn(bridge.run(stop.clone()));
+    }
     let worked = tokio::select! {
         // First, for a worker that was stopped may have ended by now.
         biased;

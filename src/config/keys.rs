@@ -109,7 +109,7 @@ pub(super) static KEYS: &[Key] = &[
     // A secret because a URL may hold a password.
     key("ollama.host", Kind::Secret, Default::Text("http://127.0.0.1:11434")).with_short("OLLAMA_HOST"),
     whole("ollama.connect_timeout_ms", 2000, 50, 60_000),
-    choice("generate.provider", &["auto", "ollama", "lexicon"]),
+    choice("generate.provider", &["auto", "ollama", "lexicon", "celery"]),
     text("generate.model", "llama3.2:1b"),
     text("generate.prompt_file", ""),
     key("generate.temperature", Kind::Real { min: 0.0, max: 2.0 }, Default::Real(0.2)),
@@ -130,6 +130,13 @@ pub(super) static KEYS: &[Key] = &[
     whole("cache.ttl_seconds", DAY, 1, 30 * DAY),
     whole("cache.max_bytes", 32 * MIB, 64 * 1024, 16 * 1024 * MIB),
     whole("cache.redis_budget_ms", 50, 1, 10_000),
+    // A secret because a URL may hold a password.
+    key("celery.broker_url", Kind::Secret, Default::Text("")).with_short("MUSONYM_CELERY_BROKER_URL"),
+    key("celery.result_url", Kind::Secret, Default::Text("")),
+    text("celery.queue", "synonym"),
+    text("celery.hostname", ""),
+    whole("celery.prefetch", 1000, 1, 10_000),
+    whole("celery.visibility_timeout_seconds", 3600, 1, 30 * DAY),
     whole("jobs.max_attempts", 5, 1, 100),
     whole("jobs.retry_base_ms", 2000, 1, 3_600_000),
     whole("jobs.lease_seconds", 60, 1, 3600),

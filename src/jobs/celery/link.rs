@@ -25,6 +25,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 #[error("{0}")]
 pub struct LinkError(String);
 
+impl From<RedisError> for LinkError {
+    fn from(error: RedisError) -> Self {
+        Self(error.to_string())
+    }
+}
+
 #[derive(Default)]
 struct State {
     connection: Option<MultiplexedConnection>,

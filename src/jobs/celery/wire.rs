@@ -26,6 +26,11 @@ pub(super) fn list_of(queue: &str, priority: u8) -> String {
     }
 }
 
+/// How kombu notes that a queue hears of an exchange of its name.
+pub(super) fn binding(queue: &str) -> String {
+    format!("{queue}{PRIORITY_SEPARATOR}{PRIORITY_SEPARATOR}{queue}")
+}
+
 /// The key of a task's result, which is also the channel it is told on.
 pub(super) fn result_key(task_id: &str) -> String {
     format!("celery-task-meta-{task_id}")

@@ -51,19 +51,18 @@ pub(super) fn read(raw: &str, now: Timestamp) -> Reading {
     };
     let body = wire::body(&message);
     let headers = &message["headers"];
-    let first_protocol = body.as_ref().ok().filter(|body| headers["task"].is_null() && body.is_object());
-    let id = [&headers["id"], first_protocol.map_or(&Value::Null, |body| &body["id"])]
-        .into_iter()
-        .find_map(|id| id.as_str().filter(|id| is_id(id)));
-    let Some(id) = id else {
+    // The first protocol has everything in its body.
+    let first_protocol = headers["task"].is_null() && body.as_ref().is_ok_and(Value::is_object);
+    let id = if first_protocol { body.as_ref().map_or(&Value::Null, |body| &body["id"]) } else { &headers["id"] };
+    let Some(id) = id.as_str().filter(|id| is_id(id)).map(str::to_owned) else {
         return Reading::Unreadable("the message names no task id".to_owned());
     };
     let ignore_result = headers["ignore_result"].as_bool().unwrap_or_default();
-    let mut ids = vec![id.to_owned()];
-    let read = if first_protocol.is_some() {
+    let mut ids = vec![id.clone()];
+    let read = if first_protocol {
         Err(refusal("messages of protocol 1 are not taken: leave task_protocol at 2"))
     } else {
-        understand(&message, body, &mut ids, id, now)
+        understand(&message, body, &mut ids, &id, now)
     };
     match read {
         Ok(task) if task.expires_at.is_some_and(|expires| expires <= now) => {
@@ -278,6 +277,3 @@ fn expiration(message: &Value, now: Timestamp) -> Option<Timestamp> {
     now.checked_add_signed(TimeDelta::try_milliseconds(millis)?)
 }
 
-#[cfg(test)]
-#[path = "task_tests.rs"]
-mod tests;
