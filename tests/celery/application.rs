@@ -1,11 +1,13 @@
 //! What an application sees: results, priorities, failures, states, times.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::{Stage, error};
 use crate::support::{
     binary::eventually,
-    fake_ollama::{FakeOllama, Fault},
+    fake_ollama::Fault,
 };
 
 #[tokio::test]
@@ -87,28 +89,27 @@ async fn all_tags_of_a_type_that_have_no_synonyms_get_their_jobs() {
 #[tokio::test]
 async fn a_failure_raises_its_reason_and_attempts_are_told() {
     let Some(stage) = Stage::set().await else { return };
-    let stage = stage.with("MUSONYM_JOBS__MAX_ATTEMPTS", "2").with("MUSONYM_JOBS__RETRY_BASE_MS", "3000");
-    let server = stage.serve().await;
-    // The second try of each attempt fails, too.
-    stage.ollama.fail_next(2, Fault::Prose);
+    let stage = stage.with("MUSONYM_JOBS__MAX_ATTEMPTS", "4").with("MUSONYM_JOBS__RETRY_BASE_MS", "2000");
+    let _server = stage.serve().await;
+    // Each attempt asks twice.
+    stage.ollama.fail_next(8, Fault::Prose);
     let ids = stage.client(&["send_only", "grumpy genre"]).await;
     let id = ids[0].as_str().unwrap();
-    let state = async |wanted: &str| {
-        eventually(wanted, async || {
-            let said = stage.client(&["state", id]).await;
-            (said[0] == wanted).then(|| said[1].clone())
-        })
-        .await
-    };
-    assert!(state("RETRY").await.as_str().unwrap().contains("cannot be used"));
-    let hold = stage.ollama.hold();
-    let started = state("STARTED").await;
-    assert!(started["hostname"].as_str().unwrap().starts_with("musonym@"), "{started}");
-    stage.ollama.fail_next(2, Fault::Prose);
-    drop(hold);
+    let key = format!("celery-task-meta-{id}");
+    let mut seen: HashMap<String, Value> = HashMap::new();
+    eventually("the task has failed", async || {
+        let text: Option<String> = redis::from_redis_value(stage.redis.command(&["GET", &key]).await).unwrap();
+        let meta: Value = serde_json::from_str(&text?).unwrap();
+        let status = meta["status"].as_str().unwrap().to_owned();
+        seen.insert(status.clone(), meta["result"].clone());
+        (status == "FAILURE").then_some(())
+    })
+    .await;
+    assert!(seen["STARTED"]["hostname"].as_str().unwrap().starts_with("musonym@"), "{seen:?}");
+    assert_eq!(seen["RETRY"]["exc_type"], "Retry", "{seen:?}");
+    assert!(seen["RETRY"]["exc_message"][0].as_str().unwrap().contains("cannot be used"), "{seen:?}");
     let said = stage.client(&["wait_for", id]).await;
     assert!(error(&said[0], "RuntimeError").contains("cannot be used"), "{said}");
-    server.settled().await;
 }
 
 #[tokio::test]
@@ -164,7 +165,6 @@ async fn a_revoked_task_is_not_begun_and_one_that_runs_is_ended_where_asked() {
 #[tokio::test]
 async fn many_tasks_for_one_tag_are_answered_by_one_job() {
     let Some(stage) = Stage::set().await else { return };
-    let ollama: &FakeOllama = &stage.ollama;
     let server = stage.serve().await;
     let names = ["hard bop"; 20];
     let words: Vec<&str> = ["send_only"].into_iter().chain(names).collect();
@@ -173,6 +173,6 @@ async fn many_tasks_for_one_tag_are_answered_by_one_job() {
         ["wait_for"].into_iter().chain(ids.as_array().unwrap().iter().map(|id| id.as_str().unwrap())).collect();
     let said = stage.client(&words).await;
     assert!(said.as_array().unwrap().iter().all(|one| one["value"]["tag_name"] == "hard bop"), "{said}");
-    assert_eq!(ollama.generated_tags()["hard bop"], 1);
+    assert_eq!(stage.ollama.generated_tags()["hard bop"], 1);
     server.settled().await;
 }

@@ -163,13 +163,6 @@ def wait_for(*ids):
     say([outcome(app.AsyncResult(id)) for id in ids])
 
 
-def state(id):
-    """Where a task stands."""
-    result = app.AsyncResult(id)
-    info = result.info
-    say([result.state, str(info) if isinstance(info, BaseException) else info])
-
-
 def revoke(id, terminate):
     """Takes a task back."""
     app.control.revoke(id, terminate=terminate == "terminate")

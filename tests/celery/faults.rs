@@ -60,6 +60,7 @@ async fn redis_is_emptied() {
 #[tokio::test]
 async fn musonym_is_killed_and_another_process_answers() {
     let Some(stage) = Stage::set().await else { return };
+    let stage = stage.with("MUSONYM_JOBS__LEASE_SECONDS", "2");
     let hold = stage.ollama.hold();
     let mut server = stage.serve().await;
     let ids = taken(&stage, &server, &NAMES).await;
