@@ -162,8 +162,8 @@ pub trait CeleryStore: Send + Sync {
     /// How many answers are owed.
     async fn owed_celery_count(&self) -> Result<u64>;
 
-    /// Gives a task an answer before its job ends, and takes the job back where it was written for this task, nobody else waits
-    /// for it, and it does not run (or `stop_running`). False when the task is unknown or has its answer.
+    /// Gives a task an answer before its job ends, and takes the job back where it was written for this task and nobody else
+    /// waits for it. False, and nothing done, when the task is unknown, has its answer, or its job runs and is not to be stopped.
     async fn settle_celery_task(&self, id: &str, answer: &CeleryAnswer, stop_running: bool) -> Result<bool>;
 
     /// Records that answers were handed over.

@@ -375,15 +375,7 @@ pub trait Store:
 }
 
 impl<
-    T: TagStore
-        + SynonymStore
-        + ReviewStore
-        + JobStore
-        + CeleryStore
-        + SpaceStore
-        + SearchStore
-        + LintStore
-        + AdminStore,
+    T: TagStore + SynonymStore + ReviewStore + JobStore + CeleryStore + SpaceStore + SearchStore + LintStore + AdminStore,
 > Store for T
 {
 }

@@ -5,10 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::{Stage, error};
-use crate::support::{
-    binary::eventually,
-    fake_ollama::Fault,
-};
+use crate::support::{binary::eventually, fake_ollama::Fault};
 
 #[tokio::test]
 async fn five_hundred_tasks_get_five_hundred_results_and_urgent_ones_overtake() {
@@ -60,7 +57,10 @@ async fn good_calls_are_answered_with_synonyms_and_bad_ones_raise_what_python_wo
     assert_eq!(stage.ollama.generated_tags()["wistful"], 2, "forced, it is written anew");
     let told = stage.ollama.generate_bodies();
     let prompts: Vec<&str> = told.iter().map(|body| body["prompt"].as_str().unwrap()).collect();
-    assert!(prompts.iter().any(|prompt| prompt.contains("sepia") && prompt.contains("longing")), "related tags are told");
+    assert!(
+        prompts.iter().any(|prompt| prompt.contains("sepia") && prompt.contains("longing")),
+        "related tags are told"
+    );
     assert!(error(&said["no_type"], "ValueError").contains("`genre` or `mood`"));
     assert!(error(&said["no_name"], "ValueError").contains("visible character"));
     assert!(error(&said["unknown_argument"], "TypeError").contains("colour"));

@@ -13,7 +13,8 @@ async fn taken(stage: &Stage, server: &crate::support::binary::Server, names: &[
         (waiting >= names.len() as u64).then_some(())
     })
     .await;
-    eventually("the tasks are acknowledged", async || (stage.number(&["HLEN", "unacked"]).await == 0).then_some(())).await;
+    eventually("the tasks are acknowledged", async || (stage.number(&["HLEN", "unacked"]).await == 0).then_some(()))
+        .await;
     ids.as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
 }
 

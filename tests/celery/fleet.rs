@@ -47,7 +47,8 @@ async fn what_a_python_worker_took_and_never_acknowledged_is_done_here() {
     let id = stage.client(&["send_only", "left behind"]).await;
     // As a worker leaves it that took it and was killed.
     let message: String = redis::from_redis_value(stage.redis.command(&["RPOP", "synonym"]).await).unwrap();
-    let tag = serde_json::from_str::<Value>(&message).unwrap()["properties"]["delivery_tag"].as_str().unwrap().to_owned();
+    let tag =
+        serde_json::from_str::<Value>(&message).unwrap()["properties"]["delivery_tag"].as_str().unwrap().to_owned();
     stage.redis.command(&["ZADD", "unacked_index", "1", &tag]).await;
     stage.redis.command(&["HSET", "unacked", &tag, &format!("[{message}, \"\", \"synonym\"]")]).await;
     let stage = stage.with("MUSONYM_CELERY__VISIBILITY_TIMEOUT_SECONDS", "5");

@@ -74,7 +74,8 @@ impl Stage {
 
     /// A Python worker of the same queue.
     fn python_worker(&self) -> Child {
-        let words = ["-m", "celery", "-A", "worker", "worker", "-c", "1", "-n", "python@test", "-Q", "synonym", "-P", "solo"];
+        let words =
+            ["-m", "celery", "-A", "worker", "worker", "-c", "1", "-n", "python@test", "-Q", "synonym", "-P", "solo"];
         self.python(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 

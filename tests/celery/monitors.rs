@@ -21,7 +21,11 @@ async fn inspect_is_answered() {
     assert_eq!(of("ping"), &json!({ "ok": "pong" }), "{said}");
     assert_eq!(of("registered"), &json!(["synonym.generate_all_synonyms", "synonym.generate_synonyms_for_tag"]));
     let active = of("active");
-    assert_eq!((&active[0]["id"], &active[0]["name"]), (&ids[0], &json!("synonym.generate_synonyms_for_tag")), "{active}");
+    assert_eq!(
+        (&active[0]["id"], &active[0]["name"]),
+        (&ids[0], &json!("synonym.generate_synonyms_for_tag")),
+        "{active}"
+    );
     assert!(active[0]["time_start"].is_number() && active[0]["args"].as_str().unwrap().contains("runs"), "{active}");
     assert_eq!((&of("reserved")[0]["id"], of("reserved").as_array().unwrap().len()), (&ids[1], 1));
     assert!(of("scheduled")[0]["request"]["args"].as_str().unwrap().contains("for later"), "{}", of("scheduled"));
@@ -59,7 +63,10 @@ async fn flower_shows_the_worker_and_its_tasks() {
     flower.env("FLOWER_UNAUTHENTICATED_API", "true").stdout(Stdio::null()).stderr(Stdio::null());
     let _flower = flower.spawn().unwrap();
     let server = stage.with("MUSONYM_CELERY__HOSTNAME", "musonym@attic");
-    let (stage, server) = { let running = server.serve().await; (server, running) };
+    let (stage, server) = {
+        let running = server.serve().await;
+        (server, running)
+    };
     let ask = async |path: &str| -> Option<Value> {
         let response = server.client.get(format!("http://127.0.0.1:{port}{path}")).send().await.ok()?;
         response.json().await.ok()
@@ -83,5 +90,9 @@ async fn flower_shows_the_worker_and_its_tasks() {
     })
     .await;
     assert_eq!(task["name"], "synonym.generate_synonyms_for_tag");
-    assert!(task["worker"].as_str().unwrap().contains("musonym@attic") && task["args"].as_str().unwrap().contains("in bloom"), "{task}");
+    assert!(
+        task["worker"].as_str().unwrap().contains("musonym@attic")
+            && task["args"].as_str().unwrap().contains("in bloom"),
+        "{task}"
+    );
 }

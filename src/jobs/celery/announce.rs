@@ -160,5 +160,9 @@ impl Bridge {
 
 /// An exception as Python shows it.
 fn exception(failure: &CeleryFailure) -> String {
-    format!("{}({})", failure.exc_type, failure.exc_message.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", "))
+    format!(
+        "{}({})",
+        failure.exc_type,
+        failure.exc_message.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", ")
+    )
 }

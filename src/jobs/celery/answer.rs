@@ -28,7 +28,12 @@ pub(super) enum Verdict {
     /// Answer it.
     Answer(CeleryAnswer),
     /// Answer it before its job has ended, and take the job back.
-    Settle(CeleryAnswer),
+    Settle {
+        /// What to answer.
+        answer: CeleryAnswer,
+        /// Also where the job runs.
+        stop_running: bool,
+    },
 }
 
 /// What to do about a task now.
@@ -39,18 +44,24 @@ pub(super) fn verdict(task: &OwedTask, now: Timestamp) -> Verdict {
     let Some(job) = &task.job else {
         return match task.job_id {
             Some(_) => failed("the job of this task is gone: its retention is over"),
-            None if is_over(task.expires_at, now) => Verdict::Settle(task::expired()),
+            None if is_over(task.expires_at, now) => Verdict::Settle { answer: task::expired(), stop_running: false },
             None => Verdict::Wait,
         };
     };
     match job.state {
-        JobState::Queued if is_over(task.expires_at, now) && job.attempts == 0 => Verdict::Settle(task::expired()),
+        JobState::Queued if is_over(task.expires_at, now) && job.attempts == 0 => {
+            Verdict::Settle { answer: task::expired(), stop_running: false }
+        }
         JobState::Queued => match &job.last_error {
             Some(reason) if job.attempts > 0 => Verdict::Retry { attempt: job.attempts, reason: reason.clone() },
             _ => Verdict::Wait,
         },
-        JobState::Running => limit_passed(task, job, now)
-            .map_or(Verdict::Started { attempt: job.attempts }, |failure| Verdict::Settle(CeleryAnswer::Failure(failure))),
+        JobState::Running => {
+            limit_passed(task, job, now).map_or(Verdict::Started { attempt: job.attempts }, |failure| Verdict::Settle {
+                answer: CeleryAnswer::Failure(failure),
+                stop_running: true,
+            })
+        }
         JobState::Succeeded => Verdict::Answer(succeeded(task, job)),
         JobState::Failed | JobState::Dead => failed(job.last_error.as_deref().unwrap_or("the job failed")),
         JobState::Cancelled => {
@@ -156,7 +167,8 @@ mod tests {
             force: false,
             related_tags: vec![],
         };
-        let request = CeleryRequest { work, priority: 1, ignore_result: false, soft_limit: None, hard_limit: Some(60.0) };
+        let request =
+            CeleryRequest { work, priority: 1, ignore_result: false, soft_limit: None, hard_limit: Some(60.0) };
         OwedTask {
             id: "1".to_owned(),
             request,
@@ -173,7 +185,7 @@ mod tests {
     fn words(verdict: Verdict) -> String {
         match verdict {
             Verdict::Answer(answer) => serde_json::to_string(&answer).unwrap(),
-            Verdict::Settle(answer) => format!("settle {}", serde_json::to_string(&answer).unwrap()),
+            Verdict::Settle { answer, .. } => format!("settle {}", serde_json::to_string(&answer).unwrap()),
             other => format!("{other:?}"),
         }
     }

@@ -24,7 +24,7 @@ const FIRST_LOOK: Duration = Duration::from_millis(20);
 const LONGEST_LOOK: Duration = Duration::from_millis(200);
 
 /// How many unreadable messages are kept for people.
-const KEPT_ASIDE: usize = 1000;
+const KEPT_ASIDE: isize = 1000;
 
 /// Pops up to ARGV[3] messages, the most urgent list first, and notes each as Celery does: in a hash by its tag, with what is
 /// needed to give it back, and in a set by its age. The text of a message is kept as it is. One that no worker could give back
@@ -160,13 +160,17 @@ impl Bridge {
     async fn put_aside(&self, tag: &str, raw: &str, problem: &str) {
         let aside = self.aside();
         let beginning: String = raw.chars().take(200).collect();
-        tracing::warn!(problem, beginning, "a message of the queue cannot be read; it is kept in the list {aside} of Redis");
+        tracing::warn!(
+            problem,
+            beginning,
+            "a message of the queue cannot be read; it is kept in the list {aside} of Redis"
+        );
         metrics::counter!("musonym_celery_tasks_total", "outcome" => "unreadable").increment(1);
         if tag.is_empty() {
             return;
         }
         let mut pipeline = redis::pipe();
-        pipeline.atomic().lpush(&aside, raw).ignore().ltrim(&aside, 0, KEPT_ASIDE as isize - 1).ignore();
+        pipeline.atomic().lpush(&aside, raw).ignore().ltrim(&aside, 0, KEPT_ASIDE - 1).ignore();
         add_ack(&mut pipeline, tag);
         // Where Redis is gone now, the message comes back and is put aside then.
         let _: Result<(), LinkError> = self.broker.pipeline(&pipeline).await;
@@ -243,7 +247,9 @@ impl Bridge {
     async fn acknowledge(&self, tags: &[&str]) -> Result<(), LinkError> {
         let mut pipeline = redis::pipe();
         pipeline.atomic();
-        tags.iter().for_each(|tag| add_ack(&mut pipeline, tag));
+        for tag in tags {
+            add_ack(&mut pipeline, tag);
+        }
         self.broker.pipeline(&pipeline).await
     }
 

@@ -131,7 +131,9 @@ fn matches_glob(pattern: &str, name: &str) -> bool {
         }
         Some(wanted) => {
             let mut name = name.chars();
-            name.next().is_some_and(|found| (wanted == '?' || wanted == found) && matches_glob(pattern.as_str(), name.as_str()))
+            name.next().is_some_and(|found| {
+                (wanted == '?' || wanted == found) && matches_glob(pattern.as_str(), name.as_str())
+            })
         }
     }
 }
@@ -142,7 +144,9 @@ mod tests {
 
     #[test]
     fn a_pattern_names_workers() {
-        for (pattern, matches) in [("musonym@*", true), ("*@pi", true), ("musonym@p?", true), ("celery@*", false), ("", false)] {
+        for (pattern, matches) in
+            [("musonym@*", true), ("*@pi", true), ("musonym@p?", true), ("celery@*", false), ("", false)]
+        {
             assert_eq!(matches_glob(pattern, "musonym@pi"), matches, "{pattern}");
         }
     }

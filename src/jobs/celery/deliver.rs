@@ -81,11 +81,7 @@ impl Bridge {
     }
 
     /// One look at what is owed. Where another process answers for this database, nothing is done.
-    async fn round(
-        &self,
-        leadership: &mut Leadership,
-        told: &mut HashMap<String, Told>,
-    ) -> Result<(), Trouble> {
+    async fn round(&self, leadership: &mut Leadership, told: &mut HashMap<String, Told>) -> Result<(), Trouble> {
         if !leadership.hold(&self.broker).await? {
             told.clear();
             return Ok(());
@@ -97,8 +93,8 @@ impl Bridge {
             match verdict(&task, now) {
                 Verdict::Wait => {}
                 Verdict::Answer(answer) => answers.push((task, answer)),
-                Verdict::Settle(answer) => {
-                    if self.store.settle_celery_task(&task.id, &answer, true).await? {
+                Verdict::Settle { answer, stop_running } => {
+                    if self.store.settle_celery_task(&task.id, &answer, stop_running).await? {
                         answers.push((task, answer));
                     }
                 }

@@ -158,7 +158,8 @@ impl Generator for HandOver {
             Value::String(text) => text.clone(),
             value => value.to_string(),
         };
-        let mut trace = GenerationTrace { answers: vec![answer.chars().take(MAX_TRACED_CHARS).collect()], ..Default::default() };
+        let mut trace =
+            GenerationTrace { answers: vec![answer.chars().take(MAX_TRACED_CHARS).collect()], ..Default::default() };
         match gates::pass(&answer, &request.tag.tag_name, &request.rejected_keys) {
             Ok(mut gated) => {
                 let confidence = gates::confidence(&gated, false);

@@ -29,7 +29,8 @@ pub(super) fn name_of(work: &CeleryWork) -> &'static str {
 pub(super) fn args_of(work: &CeleryWork) -> (String, String) {
     let (args, mut kwargs, force) = match work {
         CeleryWork::Generate { tag_type, tag_name, force, related_tags } => {
-            let kwargs = if related_tags.is_empty() { vec![] } else { vec![format!("'related_tags': {related_tags:?}")] };
+            let kwargs =
+                if related_tags.is_empty() { vec![] } else { vec![format!("'related_tags': {related_tags:?}")] };
             (format!("['{tag_type}', {tag_name:?}]"), kwargs, force)
         }
         CeleryWork::GenerateAll { tag_type, force } => (format!("['{tag_type}']"), vec![], force),
@@ -46,7 +47,7 @@ impl Bridge {
         Some(match method {
             "ping" => json!({ "ok": "pong" }),
             "registered" | "registered_tasks" | "tasks" | "dump_tasks" => json!(TASKS),
-            "active" | "dump_active" => self.tasks(|task| is_running(task)).await,
+            "active" | "dump_active" => self.tasks(is_running).await,
             "reserved" | "dump_reserved" => self.tasks(|task| !is_running(task) && task.job_id.is_some()).await,
             "scheduled" | "dump_schedule" => self.scheduled().await,
             "revoked" | "dump_revoked" => json!(self.revoked()),
@@ -73,9 +74,7 @@ impl Bridge {
     async fn scheduled(&self) -> Value {
         let owed = self.owed().await;
         let scheduled = owed.iter().filter(|task| task.job_id.is_none() && task.answer.is_none());
-        scheduled
-            .map(|task| json!({ "eta": task.run_at, "priority": 6, "request": self.task_info(task) }))
-            .collect()
+        scheduled.map(|task| json!({ "eta": task.run_at, "priority": 6, "request": self.task_info(task) })).collect()
     }
 
     async fn query(&self, arguments: &Map<String, Value>) -> Value {

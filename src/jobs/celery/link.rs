@@ -80,6 +80,14 @@ impl Link {
         self.state().outage.clone()
     }
 
+    /// Looks whether it answers.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn check(&self) -> Result<(), LinkError> {
+        self.command(&redis::cmd("PING")).await
+    }
+
     /// Carries out a command.
     pub async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, LinkError> {
         let (mut connection, number) = self.connection().await?;

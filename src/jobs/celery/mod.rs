@@ -156,9 +156,15 @@ impl Bridge {
 }
 
 fn describe_metrics() {
-    metrics::describe_counter!("musonym_celery_tasks_total", "Messages of Celery that were taken, by what became of them.");
+    metrics::describe_counter!(
+        "musonym_celery_tasks_total",
+        "Messages of Celery that were taken, by what became of them."
+    );
     metrics::describe_counter!("musonym_celery_answers_total", "Answers handed over to Celery's result backend.");
-    metrics::describe_counter!("musonym_celery_restored_total", "Messages given back to their queue, for nobody acknowledged them.");
+    metrics::describe_counter!(
+        "musonym_celery_restored_total",
+        "Messages given back to their queue, for nobody acknowledged them."
+    );
     metrics::describe_gauge!("musonym_celery_broker_up", "Whether Celery's Redis answers.");
 }
 

@@ -5,12 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Bridge,
-    consumer::GIVE_BACK,
-    link::LinkError,
-    pause, unix_seconds, wire,
-};
+use super::{Bridge, consumer::GIVE_BACK, link::LinkError, pause, unix_seconds, wire};
 
 /// How often is looked; less often where the visibility timeout is long.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(30);

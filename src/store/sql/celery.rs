@@ -94,35 +94,29 @@ impl CeleryStore for SqlStore {
 
     async fn settle_celery_task(&self, id: &str, answer: &CeleryAnswer, stop_running: bool) -> Result<bool> {
         let mut transaction = self.begin().await?;
-        let settled = sqlx::query(
-            "UPDATE celery_task SET answer = $2 WHERE id = $1 AND answered_at IS NULL AND answer IS NULL",
-        )
-        .bind(id)
-        .bind(Json(answer))
-        .execute(&mut *transaction)
-        .await?;
-        if settled.rows_affected() == 0 {
-            return Ok(false);
-        }
-        let job: Option<(i64, String)> = sqlx::query_as(
-            "SELECT j.id, j.state FROM celery_task c JOIN job j ON j.id = c.job_id
-             WHERE c.id = $1 AND c.made_job AND NOT EXISTS (
-                 SELECT 1 FROM celery_task other
-                 WHERE other.job_id = c.job_id AND other.answered_at IS NULL AND other.answer IS NULL)",
+        let found: Option<(Option<i64>, bool, Option<String>)> = sqlx::query_as(
+            "SELECT c.job_id, c.made_job AND NOT EXISTS (
+                 SELECT 1 FROM celery_task other WHERE other.job_id = c.job_id AND other.id <> c.id
+                     AND other.answered_at IS NULL AND other.answer IS NULL) AS is_alone, j.state
+             FROM celery_task c LEFT JOIN job j ON j.id = c.job_id
+             WHERE c.id = $1 AND c.answered_at IS NULL AND c.answer IS NULL",
         )
         .bind(id)
         .fetch_optional(&mut *transaction)
         .await?;
-        if let Some((job_id, state)) = job {
-            let takes_back = match state.parse().map_err(StoreError::Corrupt)? {
-                JobState::Queued => true,
-                JobState::Running => stop_running,
-                _ => false,
-            };
-            if takes_back {
-                let reason = "the task of Celery that asked for it was taken back";
-                jobs::end(&mut transaction, job_id, JobState::Cancelled, reason).await?;
-            }
+        let Some((job_id, is_alone, state)) = found else { return Ok(false) };
+        let state: Option<JobState> = state.map(|state| state.parse().map_err(StoreError::Corrupt)).transpose()?;
+        if state == Some(JobState::Running) && !stop_running {
+            return Ok(false);
+        }
+        sqlx::query("UPDATE celery_task SET answer = $2 WHERE id = $1")
+            .bind(id)
+            .bind(Json(answer))
+            .execute(&mut *transaction)
+            .await?;
+        if let (Some(job_id), true, Some(JobState::Queued | JobState::Running)) = (job_id, is_alone, state) {
+            let reason = "the task of Celery that asked for it was taken back";
+            jobs::end(&mut transaction, job_id, JobState::Cancelled, reason).await?;
         }
         self.commit(transaction).await?;
         Ok(true)

@@ -11,7 +11,9 @@ use super::{
     rows,
 };
 use crate::{
-    domain::{GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, RELATED_TAGS, TagType, Timestamp},
+    domain::{
+        GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, RELATED_TAGS, TagType, Timestamp,
+    },
     store::{
         ClaimOrder, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, GenerationDone, GenerationNeed,
         GenerationOf, GenerationOutcome, JobCounts, JobFilter, JobStore, Listing, Page, Result, StoreError,

@@ -261,7 +261,10 @@ fn moment(value: &Value, name: &str) -> Result<Option<Timestamp>, CeleryFailure>
         Value::Null => Ok(None),
         Value::String(text) => {
             let with_zone = DateTime::parse_from_rfc3339(text).map(|moment| moment.with_timezone(&Utc));
-            with_zone.or_else(|_| text.parse::<NaiveDateTime>().map(|moment| moment.and_utc())).map(Some).map_err(|_| wrong())
+            with_zone
+                .or_else(|_| text.parse::<NaiveDateTime>().map(|moment| moment.and_utc()))
+                .map(Some)
+                .map_err(|_| wrong())
         }
         _ => Err(wrong()),
     }
@@ -277,3 +280,5 @@ fn expiration(message: &Value, now: Timestamp) -> Option<Timestamp> {
     now.checked_add_signed(TimeDelta::try_milliseconds(millis)?)
 }
 
+#[cfg(test)]
+mod tests;
