@@ -166,7 +166,7 @@ pub async fn serve(
         options.worker,
     );
     let bridge = if options.worker { app.celery_bridge().await? } else { None };
-    let status = status.with_celery(bridge.as_ref().map(|bridge| bridge.broker()));
+    let status = status.with_celery(bridge.as_ref().map(|bridge| bridge.broker()).or(chosen.celery));
     let state = AppState {
         store: Arc::clone(&app.store),
         searcher: app.searcher(),

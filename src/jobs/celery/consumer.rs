@@ -14,7 +14,7 @@ use super::{
     task::{self, Reading},
     unix_seconds, wire,
 };
-use crate::store::{CeleryAnswer, NewCeleryTask};
+use crate::store::{CeleryAnswer, CeleryFailure, NewCeleryTask, StoreError};
 
 /// Most messages of one pop, which is one transaction of the database.
 const BATCH: usize = 25;
@@ -80,11 +80,15 @@ struct Popped {
     raw: String,
 }
 
+/// A task with its tag and the text of its message.
+type Taken = (String, String, NewCeleryTask);
+
 impl Bridge {
     /// Takes messages until `stop`.
     pub(super) async fn consume(&self, stop: CancellationToken) {
         let mut look = FIRST_LOOK;
         let mut backoff = Backoff::default();
+        let mut last_problem = String::new();
         loop {
             let wait = match self.take_some(&stop).await {
                 Ok(0) => {
@@ -99,7 +103,11 @@ impl Bridge {
                     Duration::ZERO
                 }
                 Err(problem) => {
-                    tracing::debug!(problem, "no messages can be taken");
+                    // An outage of Redis is told by the link.
+                    if self.broker.problem().is_none() && problem != last_problem {
+                        tracing::warn!(problem, "no tasks of Celery can be taken; trying again goes on");
+                        last_problem = problem;
+                    }
                     backoff.pause()
                 }
             };
@@ -118,7 +126,7 @@ impl Bridge {
         }
         let popped = self.pop(room.min(BATCH)).await.map_err(|error| error.to_string())?;
         let count = popped.len();
-        let mut tasks: Vec<(String, String, NewCeleryTask)> = Vec::with_capacity(count);
+        let mut tasks: Vec<Taken> = Vec::with_capacity(count);
         for Popped { tag, raw } in popped {
             match task::read(&raw, chrono::Utc::now()) {
                 Reading::Task(task) if self.is_revoked(&task.id) => {
@@ -132,8 +140,21 @@ impl Bridge {
                 Reading::Unreadable(problem) => self.put_aside(&tag, &raw, &problem).await,
             }
         }
-        if !tasks.is_empty() {
-            self.take_in(tasks, stop).await;
+        if let Err((tasks, problem)) = self.take_in(tasks, stop).await {
+            // Not all of them are at fault.
+            let alone = tasks.len() == 1;
+            for (tag, raw, task) in tasks {
+                let taken = if alone {
+                    Err(problem.clone())
+                } else {
+                    let single = vec![(tag.clone(), raw.clone(), task.clone())];
+                    self.take_in(single, stop).await.map_err(|(_, problem)| problem)
+                };
+                if let Err(problem) = taken {
+                    let answer = CeleryAnswer::Failure(CeleryFailure::new("builtins", "ValueError", problem));
+                    self.answer_at_once(&tag, &raw, &[task.id], &answer, task.request.ignore_result, stop).await;
+                }
+            }
         }
         Ok(count)
     }
@@ -212,13 +233,20 @@ impl Bridge {
     }
 
     /// Stores tasks, then acknowledges them. Tried until it succeeds; a stop gives them back.
-    async fn take_in(&self, popped: Vec<(String, String, NewCeleryTask)>, stop: &CancellationToken) {
+    ///
+    /// # Errors
+    /// The tasks, where the database refuses one of them for good, and why.
+    async fn take_in(&self, popped: Vec<Taken>, stop: &CancellationToken) -> Result<(), (Vec<Taken>, String)> {
+        if popped.is_empty() {
+            return Ok(());
+        }
         let tasks: Vec<NewCeleryTask> = popped.iter().map(|(_, _, task)| task.clone()).collect();
         let tags: Vec<&str> = popped.iter().map(|(tag, _, _)| tag.as_str()).collect();
         let mut backoff = Backoff::default();
         let new = loop {
             match self.store.take_celery_tasks(&tasks).await {
                 Ok(new) => break new,
+                Err(StoreError::Conflict(problem)) => return Err((popped, problem)),
                 Err(error) => {
                     let wait = backoff.pause();
                     tracing::warn!(%error, wait_ms = wait.as_millis(), "tasks of Celery cannot be stored yet");
@@ -226,7 +254,7 @@ impl Bridge {
                         for (tag, raw, _) in &popped {
                             self.give_back(tag, raw).await;
                         }
-                        return;
+                        return Ok(());
                     }
                     self.keep(&tags).await;
                 }
@@ -241,6 +269,7 @@ impl Bridge {
             tracing::debug!(%error, "tasks that are stored could not be acknowledged: they come again and are known");
         }
         self.announce_received(tasks.iter().filter(|task| accepted.contains(task.id.as_str()))).await;
+        Ok(())
     }
 
     /// Tells Redis that messages were taken over for good.

@@ -123,16 +123,22 @@ impl Bridge {
     ) -> Result<(), LinkError> {
         let mut pipeline = redis::pipe();
         pipeline.atomic();
-        let mut count = 0;
+        let mut statuses = Vec::new();
         for (id, answer) in answers {
             add_result(&mut pipeline, id, &answer::meta_of(id, answer));
-            count += 1;
+            statuses.push(match answer {
+                CeleryAnswer::Success(_) => "success",
+                CeleryAnswer::Failure(_) => "failure",
+                CeleryAnswer::Revoked(_) => "revoked",
+            });
         }
-        if count == 0 {
+        if statuses.is_empty() {
             return Ok(());
         }
         let () = self.results.pipeline(&pipeline).await?;
-        metrics::counter!("musonym_celery_answers_total").increment(count);
+        for status in statuses {
+            metrics::counter!("musonym_celery_answers_total", "status" => status).increment(1);
+        }
         Ok(())
     }
 

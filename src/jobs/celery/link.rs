@@ -143,8 +143,9 @@ impl Link {
 
     fn checked<T>(&self, number: u64, result: RedisResult<T>) -> Result<T, LinkError> {
         result.map_err(|error| {
-            // Redis has answered, though not as hoped: the connection is sound.
-            let is_answer = error.code().is_some() && !error.is_connection_dropped();
+            // Redis has understood and says no: the connection is sound. Any other refusal (no rights, no memory, a replica, still
+            // loading) is as good as none.
+            let is_answer = error.code().is_some_and(|code| ["ERR", "WRONGTYPE", "NOSCRIPT"].contains(&code));
             let mut state = self.state();
             if is_answer || state.number != number {
                 return LinkError(error.to_string());

@@ -11,8 +11,8 @@ use super::{
 use crate::{
     domain::{GeneratePayload, JobState, NewJob, TagName, TagType},
     store::{
-        CeleryAnswer, CeleryJob, CeleryRequest, CeleryStore, CeleryWork, NewCeleryTask, Owed, OwedTask, Result,
-        StoreError,
+        CeleryAnswer, CeleryFailure, CeleryJob, CeleryRequest, CeleryStore, CeleryWork, NewCeleryTask, Owed, OwedTask,
+        Result, StoreError,
     },
 };
 
@@ -36,26 +36,30 @@ impl CeleryStore for SqlStore {
     }
 
     async fn begin_due_celery_tasks(&self) -> Result<u64> {
-        macro_rules! due {
-            () => {
-                "SELECT id, request FROM celery_task
-                 WHERE answered_at IS NULL AND run_at <= $1 AND job_id IS NULL AND answer IS NULL
-                   AND (expires_at IS NULL OR expires_at > $1)"
-            };
-        }
-        // Looking before locking.
-        let waiting = sqlx::query(due!()).bind(now()).fetch_all(&self.readers).await?;
-        if waiting.is_empty() {
-            return Ok(0);
-        }
-        let mut transaction = self.begin().await?;
-        let due = sqlx::query(due!()).bind(now()).fetch_all(&mut *transaction).await?;
-        for row in &due {
+        let waiting = sqlx::query(
+            "SELECT id, request FROM celery_task
+             WHERE answered_at IS NULL AND run_at <= $1 AND job_id IS NULL AND answer IS NULL
+               AND (expires_at IS NULL OR expires_at > $1)
+             ORDER BY run_at",
+        )
+        .bind(now())
+        .fetch_all(&self.readers)
+        .await?;
+        let mut begun = 0;
+        // Each by itself: one that the database refuses must not keep the others from their jobs.
+        for row in &waiting {
+            let id: &str = row.try_get("id")?;
             let Json(request): Json<CeleryRequest> = row.try_get("request")?;
-            begin(&mut transaction, row.try_get("id")?, &request).await?;
+            match self.begin_due(id, &request).await {
+                Ok(begins) => begun += u64::from(begins),
+                Err(StoreError::Conflict(problem)) => {
+                    let failure = CeleryFailure::new("builtins", "ValueError", problem);
+                    self.settle_celery_task(id, &CeleryAnswer::Failure(failure), false).await?;
+                }
+                Err(error) => return Err(error),
+            }
         }
-        self.commit(transaction).await?;
-        Ok(due.len() as u64)
+        Ok(begun)
     }
 
     async fn owed_celery_tasks(&self, which: Owed, limit: usize) -> Result<Vec<OwedTask>> {
@@ -132,6 +136,24 @@ impl CeleryStore for SqlStore {
                 .await?;
         }
         self.commit(transaction).await
+    }
+}
+
+impl SqlStore {
+    /// Begins a task that has become due, unless another process has begun it or it has its answer by now.
+    async fn begin_due(&self, id: &str, request: &CeleryRequest) -> Result<bool> {
+        let mut transaction = self.begin().await?;
+        let waits: Option<bool> =
+            sqlx::query_scalar("SELECT job_id IS NULL AND answer IS NULL FROM celery_task WHERE id = $1")
+                .bind(id)
+                .fetch_optional(&mut *transaction)
+                .await?;
+        if waits != Some(true) {
+            return Ok(false);
+        }
+        begin(&mut transaction, id, request).await?;
+        self.commit(transaction).await?;
+        Ok(true)
     }
 }
 
