@@ -159,7 +159,7 @@ pub trait CeleryStore: Send + Sync {
     /// Tasks whose answer is owed, at most `limit`, the earliest first.
     async fn owed_celery_tasks(&self, which: Owed, limit: usize) -> Result<Vec<OwedTask>>;
 
-    /// How many answers are owed.
+    /// How many answers are owed to tasks that were begun; those for later are not counted.
     async fn owed_celery_count(&self) -> Result<u64>;
 
     /// Gives a task an answer before its job ends, and takes the job back where it was written for this task and nobody else

@@ -66,6 +66,7 @@ async fn good_calls_are_answered_with_synonyms_and_bad_ones_raise_what_python_wo
     assert!(error(&said["unknown_argument"], "TypeError").contains("colour"));
     assert!(error(&said["unknown_task"], "NotRegistered").contains("library.import"));
     assert_eq!(said["all"]["value"], json!({ "tag_type": "mood", "queued": 0 }), "{said}");
+    assert_eq!(said["group"], json!(["serene", "tense"]), "a group is its tasks");
     assert_eq!(said["ignored"], true, "no result is kept that nobody wants");
 }
 

@@ -9,7 +9,7 @@ import sys
 import time
 
 import redis
-from celery import Celery, chain, chord
+from celery import Celery, chain, chord, group
 
 BROKER = os.environ["BROKER"]
 GENERATE = "synonym.generate_synonyms_for_tag"
@@ -68,6 +68,8 @@ def answers():
         "unknown_task": outcome(send("x", task="library.import")),
         "all": outcome(send("mood", task=GENERATE_ALL)),
     }
+    step = lambda name: app.signature(GENERATE, args=("mood", name), queue="synonym")
+    said["group"] = [row["tag_name"] for row in group([step("serene"), step("tense")]).apply_async().get(timeout=PATIENCE)]
     ignored = send("mood", "placid", ignore_result=True)
     outcome(send("mood", "after placid"))
     said["ignored"] = redis.Redis.from_url(BROKER).get(f"celery-task-meta-{ignored.id}") is None
@@ -79,7 +81,7 @@ def refused():
     raw = redis.Redis.from_url(BROKER)
     step = lambda name: app.signature(GENERATE, args=("genre", name), queue="synonym")
     followed = chain(step("a"), step("b"), step("c")).apply_async()
-    group = chord([step("a"), step("b")], step("c")).apply_async()
+    header_and_body = chord([step("a"), step("b")], step("c")).apply_async()
     linked = step("a").apply_async(link=step("b"))
     first = {"task": GENERATE, "id": "protocol-1", "args": ["genre", "x"], "kwargs": {}, "retries": 0}
     import base64
@@ -109,7 +111,7 @@ def refused():
             "chain_last": outcome(followed),
             "chain_middle": outcome(followed.parent),
             "chain_first": outcome(followed.parent.parent),
-            "chord": outcome(group),
+            "chord": outcome(header_and_body),
             "link": outcome(linked),
             "zlib": outcome(send("genre", "x", compression="zlib")),
             "pickle": outcome(send("genre", "x", serializer="pickle")),
@@ -198,6 +200,28 @@ def events():
         receiver = app.events.Receiver(connection, handlers={"*": on_event})
         receiver.capture(limit=None, timeout=PATIENCE, wakeup=False)
     say({"id": sent["id"], "heard": heard})
+
+
+def heard(count):
+    """How often each kind of event is heard of each of some tasks, which are all answered."""
+    counts = {}
+    done = set()
+
+    def on_event(event):
+        if event.get("uuid"):
+            of_task = counts.setdefault(event["uuid"], {})
+            of_task[event["type"]] = of_task.get(event["type"], 0) + 1
+            if event["type"] in ("task-succeeded", "task-failed"):
+                done.add(event["uuid"])
+        elif not counts and event["type"] == "worker-heartbeat":
+            for number in range(int(count)):
+                counts[send("genre", f"heard {number}").id] = {}
+        receiver.should_stop = bool(counts) and len(done) >= int(count)
+
+    with app.connection() as connection:
+        receiver = app.events.Receiver(connection, handlers={"*": on_event})
+        receiver.capture(limit=None, timeout=PATIENCE, wakeup=False)
+    say({id: {"events": of_task, **outcome(app.AsyncResult(id))} for id, of_task in counts.items()})
 
 
 globals()[sys.argv[1]](*sys.argv[2:])

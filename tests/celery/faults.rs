@@ -74,12 +74,44 @@ async fn musonym_is_killed_and_another_process_answers() {
     server.settled().await;
 }
 
+/// Killed at any moment of taking, nothing is lost and nothing is done twice.
+#[tokio::test]
+async fn musonym_is_killed_while_it_takes_tasks() {
+    let Some(stage) = Stage::set().await else { return };
+    let stage = stage.with("MUSONYM_CELERY__VISIBILITY_TIMEOUT_SECONDS", "3").with("MUSONYM_JOBS__LEASE_SECONDS", "2");
+    let names: Vec<String> = (0..120).map(|number| format!("interrupted {number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let words: Vec<&str> = ["send_only"].into_iter().chain(names.iter().copied()).collect();
+    let hold = stage.ollama.hold();
+    let ids: Vec<String> = serde_json::from_value(stage.client(&words).await).unwrap();
+    for left in [119, 80, 30] {
+        let mut server = stage.serve().await;
+        eventually("some tasks are popped", async || (stage.number(&["LLEN", "synonym"]).await <= left).then_some(()))
+            .await;
+        kill_9(&mut server.child).await;
+        println!("killed with {} unacknowledged", stage.number(&["HLEN", "unacked"]).await);
+    }
+    drop(hold);
+    let server = stage.serve().await;
+    are_answered(&stage, &ids, &names).await;
+    server.settled().await;
+    let generated = stage.ollama.generated_tags();
+    assert_eq!(generated.len(), names.len());
+    assert_eq!((stage.number(&["HLEN", "unacked"]).await, stage.number(&["LLEN", "synonym"]).await), (0, 0));
+}
+
 #[tokio::test]
 async fn a_redis_that_comes_after_the_start_is_found() {
     let Some(mut stage) = Stage::set().await else { return };
     stage.redis.kill().await;
-    let _server = stage.serve().await;
+    let server = stage.serve().await;
+    let part = async || {
+        let (_, ready) = server.get("/readyz").await;
+        ready["components"].as_array().unwrap().iter().find(|part| part["name"] == "celery").cloned()
+    };
+    eventually("readyz knows", async || part().await.filter(|part| part["state"] == "waiting")).await;
     stage.redis.start().await;
+    eventually("readyz knows", async || part().await.filter(|part| part["state"] == "ok")).await;
     let said = stage.client(&["one", "genre", "patience"]).await;
     assert_eq!(said["value"]["tag_name"], "patience");
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::{Stage, error};
-use crate::support::binary::eventually;
+use crate::support::{binary::eventually, postgres::Database};
 
 /// Waits until the Python worker answers pings.
 async fn is_there(stage: &Stage) {
@@ -39,6 +39,44 @@ async fn a_rust_and_a_python_worker_share_a_queue() {
     assert_eq!(by["python"] + by["ollama"], 60);
     let generated = stage.ollama.generated_tags();
     assert!(generated.values().all(|count| *count == 1) && generated.len() == by["ollama"], "each once: {generated:?}");
+}
+
+#[tokio::test]
+async fn two_processes_over_one_postgresql_answer_each_task_once() {
+    let Some(stage) = Stage::set().await else { return };
+    let Some(database) = Database::create().await else { return };
+    let stage = stage.with("MUSONYM_DATABASE_URL", &database.url);
+    let server = stage.serve().await;
+    let _worker = stage.home.worker();
+    let said = stage.client(&["heard", "12"]).await;
+    let tasks: Vec<&Value> = said.as_object().unwrap().values().collect();
+    assert_eq!(tasks.len(), 12);
+    for task in tasks {
+        assert!(task["value"]["tag_name"].as_str().unwrap().starts_with("heard "), "{task}");
+        let events = &task["events"];
+        assert_eq!((&events["task-received"], &events["task-succeeded"]), (&json!(1), &json!(1)), "{task}");
+    }
+    let generated = stage.ollama.generated_tags();
+    assert!(generated.len() == 12 && generated.values().all(|count| *count == 1), "{generated:?}");
+
+    // What the application's own table refuses is told, and stops nothing.
+    let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.name LIKE 'forbidden%' THEN RAISE EXCEPTION 'no such genre here'; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON genre_tag FOR EACH ROW EXECUTE FUNCTION refuse()";
+    database.execute(refuse).await;
+    let later = stage.client(&["send_with", "forbidden later", r#"{"countdown": 1}"#]).await;
+    let ids = stage.client(&["send_only", "allowed", "forbidden now", "allowed too"]).await;
+    let mut words = vec!["wait_for", later.as_str().unwrap()];
+    words.extend(ids.as_array().unwrap().iter().map(|id| id.as_str().unwrap()));
+    let said = stage.client(&words).await;
+    for refused in [&said[0], &said[2]] {
+        assert!(error(refused, "ValueError").contains("no such genre here"), "{said}");
+    }
+    assert_eq!(
+        (&said[1]["value"]["tag_name"], &said[3]["value"]["tag_name"]),
+        (&json!("allowed"), &json!("allowed too"))
+    );
+    server.settled().await;
 }
 
 #[tokio::test]

@@ -126,7 +126,9 @@ impl Bridge {
         parts.spawn(async move { bridge.restore(token).await });
         while let Some(ended) = parts.join_next().await {
             if let Err(error) = ended {
+                // Half a bridge is none: the process ends with it, and is started anew.
                 tracing::error!(%error, "a part of the Celery bridge ended badly");
+                return;
             }
         }
     }

@@ -90,9 +90,10 @@ impl CeleryStore for SqlStore {
     }
 
     async fn owed_celery_count(&self) -> Result<u64> {
-        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM celery_task WHERE answered_at IS NULL")
-            .fetch_one(&self.readers)
-            .await?;
+        let count: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM celery_task WHERE answered_at IS NULL AND job_id IS NOT NULL")
+                .fetch_one(&self.readers)
+                .await?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
