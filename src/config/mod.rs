@@ -24,7 +24,7 @@ pub use error::ConfigError;
 
 use crate::{
     cache::SharedSettings,
-    jobs::Restraint,
+    jobs::{Restraint, celery::CelerySettings},
     ollama::GenerateOptions,
     store::{Retention, postgres::PostgresOptions},
 };
@@ -53,6 +53,8 @@ pub struct Settings {
     pub embed: EmbedSettings,
     /// Kept answers.
     pub cache: CacheSettings,
+    /// Celery, where it is spoken.
+    pub celery: Option<CelerySettings>,
     /// Background work.
     pub jobs: JobSettings,
     /// How long finished things are kept.
@@ -103,6 +105,8 @@ pub enum GenerateProvider {
     Ollama,
     /// The built-in lexicon.
     Lexicon,
+    /// Workers of Celery that have been there before: jobs are sent to their queue.
+    Celery,
 }
 
 /// `[generate]`.

@@ -78,10 +78,12 @@ impl Runner {
         // Plain SQL can write names that the API would refuse.
         let tag_name =
             TagName::parse(&tag.name).map_err(|error| Ended::With(Finish::Failed { error: error.to_string() }))?;
-        let related_tags = match self.store.similar_tag_names(&tag, RELATED_TAGS).await {
-            Ok(names) => names,
+        let mut related_tags = leased.job.told_related_tags();
+        match self.store.similar_tag_names(&tag, RELATED_TAGS).await {
+            Ok(names) => related_tags.extend(names),
             Err(error) => return Err(self.store_failed(leased, &error)),
-        };
+        }
+        related_tags.truncate(RELATED_TAGS);
         let request =
             GenerationRequest { tag: TagRef { tag_type: tag.tag_type, tag_name }, related_tags, rejected_keys };
         let started = std::time::Instant::now();

@@ -22,8 +22,8 @@ pub(super) struct Lane {
     claims: u32,
     /// Until when only what a person waits for is claimed.
     resting_until: Option<Instant>,
-    /// Why work is held back, as it was last told.
-    held: Option<String>,
+    /// Why work is held back, as it was last told, and when to look again.
+    held: Option<(String, Instant)>,
 }
 
 impl Lane {
@@ -56,13 +56,17 @@ impl Lane {
         self.resting_until.filter(|until| *until > now)
     }
 
-    /// Why work is held back; true when that is news.
-    pub(super) fn hold(&mut self, reason: Option<&str>) -> bool {
-        let news = self.held.as_deref() != reason;
-        if news {
-            self.held = reason.map(str::to_owned);
-        }
+    /// Notes why work is held back, and when to look again, or that it is not; true when that is news.
+    pub(super) fn hold(&mut self, held: Option<(&str, Instant)>) -> bool {
+        let news = self.held.as_ref().map(|(reason, _)| reason.as_str()) != held.map(|(reason, _)| reason);
+        self.held = held.map(|(reason, until)| (reason.to_owned(), until));
         news
+    }
+
+    /// When there may be something to do, where that is later than `now` for any reason.
+    pub(super) fn waits_until(&self, now: Instant) -> Option<Instant> {
+        let held = self.held.as_ref().map(|(_, until)| *until);
+        self.paused(now).max(self.resting(now)).max(held.filter(|until| *until > now))
     }
 
     /// Which job the next claim takes.
@@ -96,7 +100,11 @@ mod tests {
         lane.rest_until(now + Duration::from_secs(3));
         assert_eq!(lane.resting(now), Some(now + Duration::from_secs(9)));
         assert_eq!(lane.resting(now + Duration::from_secs(9)), None);
-        assert!(!lane.hold(None) && lane.hold(Some("hot")) && !lane.hold(Some("hot")) && lane.hold(None));
+        let hot = Some(("hot", now + Duration::from_secs(20)));
+        assert!(!lane.hold(None) && lane.hold(hot) && !lane.hold(hot));
+        assert_eq!(lane.waits_until(now), Some(now + Duration::from_secs(20)));
+        assert!(lane.hold(None));
+        assert_eq!(lane.waits_until(now), Some(now + Duration::from_secs(9)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Background work: claims jobs from the store, runs them, records how they ended.
 
+pub mod celery;
 mod crash;
 mod embed;
 mod events;

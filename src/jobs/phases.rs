@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     lane::Lane,
+    restraint::Held,
     runner::{Runner, Step},
 };
 use crate::{
@@ -111,8 +112,19 @@ impl Runner {
     /// A batch of embeddings, unless one is under way. False when nothing was done.
     async fn embed_once(&self, stop: &CancellationToken) -> bool {
         let Ok(mut lane) = self.embed_lane.try_lock() else { return false };
-        if stop.is_cancelled() || lane.paused(Instant::now()).is_some() {
+        let now = Instant::now();
+        if stop.is_cancelled() || lane.paused(now).is_some() {
             return false;
+        }
+        match self.store.jobs_paused().await {
+            Ok(paused) => {
+                let held = paused.map(|paused| Held::by_hand(&paused));
+                note_hold(JobKind::Embed, &mut lane, held.as_ref(), now);
+                if held.is_some() {
+                    return false;
+                }
+            }
+            Err(error) => return note_end(JobKind::Embed, &mut lane, Err(error)),
         }
         self.embedder.let_queries_pass(PASS).await;
         show_phase(Some(JobKind::Embed));
@@ -143,19 +155,14 @@ impl Runner {
 
     async fn claim_what_may_be_done(&self, lane: &mut Lane, now: Instant) -> Result<Vec<LeasedJob>, StoreError> {
         let urgent = self.store.is_urgent_due(JobKind::Generate).await?;
-        let held = if self.generator.needs_a_server() { self.settings.restraint.held() } else { None };
-        if lane.hold(held.as_ref().map(|held| held.reason.as_str())) {
-            match &held {
-                Some(held) => tracing::info!("generation waits: {}", held.reason),
-                None => tracing::info!("generation goes on"),
-            }
-            metrics::gauge!("musonym_generation_held").set(f64::from(u8::from(held.is_some())));
-        }
-        if let Some(held) = &held {
-            lane.rest_until(now + held.look_again.min(Duration::from_secs(60)));
-            if held.urgent_too {
-                return Ok(Vec::new());
-            }
+        let held = match self.store.jobs_paused().await? {
+            Some(paused) => Some(Held::by_hand(&paused)),
+            None if self.generator.needs_a_server() => self.settings.restraint.held(),
+            None => None,
+        };
+        note_hold(JobKind::Generate, lane, held.as_ref(), now);
+        if held.is_some_and(|held| held.urgent_too || !urgent) {
+            return Ok(Vec::new());
         }
         if lane.resting(now).is_some() && !urgent {
             return Ok(Vec::new());
@@ -213,6 +220,17 @@ fn note_end(kind: JobKind, lane: &mut Lane, ended: Result<Step, StoreError>) -> 
             false
         }
     }
+}
+
+/// Notes for the lane whether work is held back, and tells what is new.
+fn note_hold(kind: JobKind, lane: &mut Lane, held: Option<&Held>, now: Instant) {
+    if lane.hold(held.map(|held| (held.reason.as_str(), now + held.look_again))) {
+        match held {
+            Some(held) => tracing::info!(job.kind = %kind, "jobs wait: {}", held.reason),
+            None => tracing::info!(job.kind = %kind, "jobs are worked on again"),
+        }
+    }
+    metrics::gauge!("musonym_jobs_held", "kind" => kind.as_str()).set(f64::from(u8::from(held.is_some())));
 }
 
 /// Shows which phase this worker is in.

@@ -5,8 +5,13 @@ use std::{path::Path, time::Duration};
 
 use chrono::{NaiveTime, Timelike};
 
+use crate::store::Paused;
+
 /// How long until load and temperature are looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
+
+/// How long until a pause without an end is looked at again, should its end not be heard.
+const LONGEST_LOOK: Duration = Duration::from_secs(30);
 
 /// Where the kernel tells the load.
 const LOAD_FILE: &str = "/proc/loadavg";
@@ -82,6 +87,16 @@ pub(super) struct Held {
     pub(super) look_again: Duration,
     /// Whether what a person asked for waits, too.
     pub(super) urgent_too: bool,
+}
+
+impl Held {
+    /// Because a person has paused the work; its end wakes whoever waits.
+    pub(super) fn by_hand(paused: &Paused) -> Self {
+        let until = paused.until.map_or_else(String::new, |until| format!(" until {}", until.format("%H:%M:%S UTC")));
+        let reason = format!("paused{until}; `musonym jobs resume` goes on");
+        let left = paused.until.and_then(|until| (until - chrono::Utc::now()).to_std().ok());
+        Self { reason, look_again: left.unwrap_or(LONGEST_LOOK), urgent_too: true }
+    }
 }
 
 /// What the machine says of itself; `None` where it does not.

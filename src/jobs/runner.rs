@@ -129,8 +129,7 @@ impl Runner {
         let now = Instant::now();
         let mut wake = now + LONGEST_SLEEP;
         let (generate, embed) = (self.generate_lane.lock().await, self.embed_lane.lock().await);
-        let paused =
-            [(JobKind::Generate, generate.paused(now).or(generate.resting(now))), (JobKind::Embed, embed.paused(now))];
+        let paused = [(JobKind::Generate, generate.waits_until(now)), (JobKind::Embed, embed.waits_until(now))];
         drop((generate, embed));
         for (kind, paused) in paused {
             let due = match paused {

@@ -10,6 +10,7 @@
 #![expect(clippy::duplicate_mod, reason = "docs/adr/0006: the statements are compiled once for each database")]
 
 mod batches;
+mod celery;
 mod error;
 mod export;
 mod lint;
@@ -27,6 +28,9 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 pub use batches::{Batch, BatchAsk, BatchAskError, BatchOf, BatchState, BatchStore, StartedBatch, parse_age};
+pub use celery::{
+    CeleryAnswer, CeleryFailure, CeleryJob, CeleryRequest, CeleryStore, CeleryWork, NewCeleryTask, Owed, OwedTask,
+};
 pub use error::StoreError;
 pub use export::{
     EXPORT_FORMAT, ExportDetail, ExportHeader, ExportRecord, ExportRevision, ExportRow, ExportSynonyms, ExportVector,
@@ -375,6 +379,7 @@ pub trait Store:
     + ReviewStore
     + JobStore
     + BatchStore
+    + CeleryStore
     + SteeringStore
     + SpaceStore
     + SearchStore
@@ -389,6 +394,7 @@ impl<T> Store for T where
         + ReviewStore
         + JobStore
         + BatchStore
+        + CeleryStore
         + SteeringStore
         + SpaceStore
         + SearchStore

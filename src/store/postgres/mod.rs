@@ -20,6 +20,8 @@ mod watch;
 mod admin;
 #[path = "../sql/batches.rs"]
 mod batches;
+#[path = "../sql/celery.rs"]
+mod celery;
 #[path = "../sql/export.rs"]
 mod export;
 #[path = "../sql/generation.rs"]

@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use sqlx::{Row, types::Json};
 
 use super::{
-    SqlStore, batches,
+    SqlStore, batches, celery,
     dialect::{self, DbConnection, Moment, later, now},
     rows,
 };
 use crate::{
-    domain::{GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, Timestamp},
+    domain::{GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, RELATED_TAGS, Timestamp},
     store::{
         ClaimOrder, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, GenerationDone, GenerationNeed,
         GenerationOutcome, JobCounts, JobFilter, JobStore, Listing, Page, Result, StoreError, WebhookEvent,
@@ -376,11 +376,14 @@ pub(super) async fn enqueue(connection: &mut DbConnection, job: &NewJob) -> Resu
 
 /// What a payload asks for beyond the plain work, as a patch for the payload of another job of the same work.
 fn wishes(payload: &serde_json::Value) -> serde_json::Value {
-    let wishes: serde_json::Map<String, serde_json::Value> = ["force", "refresh"]
+    let mut wishes: serde_json::Map<String, serde_json::Value> = ["force", "refresh"]
         .into_iter()
         .filter(|wish| payload.get(wish).and_then(serde_json::Value::as_bool).unwrap_or_default())
         .map(|wish| (wish.to_owned(), true.into()))
         .collect();
+    if let Some(related_tags) = payload.get(RELATED_TAGS) {
+        wishes.insert(RELATED_TAGS.to_owned(), related_tags.clone());
+    }
     serde_json::Value::Object(wishes)
 }
 
@@ -441,7 +444,7 @@ pub(super) async fn priority(connection: &mut DbConnection, lease: &Lease) -> Re
 }
 
 /// Ends a job without success.
-async fn end(connection: &mut DbConnection, id: i64, state: JobState, error: &str) -> Result<()> {
+pub(super) async fn end(connection: &mut DbConnection, id: i64, state: JobState, error: &str) -> Result<()> {
     sqlx::query(
         "UPDATE job SET state = $1, last_error = $2, lease_owner = NULL, lease_until = NULL, updated_at = $3 WHERE id = $4",
     )
@@ -470,6 +473,7 @@ async fn requeue(connection: &mut DbConnection, id: i64, reason: &str, run_at: M
         };
         enqueue(&mut *connection, &job).await?;
         batches::hand_over(&mut *connection, id, twin).await?;
+        celery::follow(&mut *connection, id, twin).await?;
         return end(connection, id, JobState::Cancelled, &format!("job {twin} does the same; {reason}")).await;
     }
     if batches::is_given_up(&mut *connection, id).await? {

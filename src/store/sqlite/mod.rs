@@ -19,6 +19,8 @@ mod vectors;
 mod admin;
 #[path = "../sql/batches.rs"]
 mod batches;
+#[path = "../sql/celery.rs"]
+mod celery;
 #[path = "../sql/export.rs"]
 mod export;
 #[path = "../sql/generation.rs"]
