@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{App, AppError, ChosenGenerator, status::Status, upkeep};
 use crate::{
-    config::{ConfigError, Settings},
+    config::{ConfigError, EmbedProvider, GenerateProvider, Settings},
     http::{self, AppState, Auth, HttpLimits},
     lint::Linter,
     telemetry,
@@ -185,7 +185,7 @@ pub async fn serve(
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep::retain(Arc::clone(&app.store), settings.retention, stop.clone()));
     tasks.spawn(upkeep::tell_changes(Arc::clone(&app.store), app.events.clone(), stop.clone()));
-    tasks.spawn(upkeep::gauge(Arc::clone(&app.store), metrics, stop.clone()));
+    tasks.spawn(upkeep::gauge(Arc::clone(&app.store), app.ollama.clone(), metrics, stop.clone()));
     if options.worker {
         tasks.spawn(upkeep::maintain_vector_index(Arc::clone(&app.store), stop.clone()));
         if let Some(bridge) = bridge {
@@ -229,7 +229,12 @@ pub async fn serve(
 ///
 /// # Errors
 /// [`AppError`] when the worker itself fails; the failures of its jobs are recorded with them.
-pub async fn work(app: &App, chosen: ChosenGenerator, shutdown: &Shutdown) -> Result<(), AppError> {
+pub async fn work(
+    app: &App,
+    chosen: ChosenGenerator,
+    metrics: Option<SocketAddr>,
+    shutdown: &Shutdown,
+) -> Result<(), AppError> {
     let runner = app.runner(chosen.generator);
     tracing::info!(database = %app.store.describe(), "working");
     let stop = shutdown.token();
@@ -240,6 +245,23 @@ pub async fn work(app: &App, chosen: ChosenGenerator, shutdown: &Shutdown) -> Re
         async move { runner.run(stop).await }
     });
     tasks.spawn(upkeep::maintain_vector_index(Arc::clone(&app.store), stop.clone()));
+    let models = models_to_pull(&app.settings);
+    tasks.spawn(upkeep::pull_missing(app.ollama.clone(), models, app.events.clone(), stop.clone()));
+    if let Some(address) = metrics {
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| AppError::Start(bind_problem(address, &error).replace("--bind", "--metrics")))?;
+        let exporter = http::prometheus_builder().map_err(|error| AppError::Start(format!("no metrics: {error}")))?;
+        let handle = telemetry::init_metrics(exporter)?;
+        tracing::info!("metrics on http://{address}/metrics");
+        tasks.spawn(upkeep::gauge(Arc::clone(&app.store), app.ollama.clone(), handle.clone(), stop.clone()));
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            if let Err(error) = http::serve_metrics(listener, handle, stop.cancelled_owned()).await {
+                tracing::error!(%error, "metrics are no longer served");
+            }
+        });
+    }
     if let Some(bridge) = app.celery_bridge().await? {
         tasks.spawn(bridge.run(stop.clone()));
     }
@@ -255,6 +277,15 @@ pub async fn work(app: &App, chosen: ChosenGenerator, shutdown: &Shutdown) -> Re
     app.close().await;
     tracing::info!("stopped");
     worked
+}
+
+/// The models that the settings demand of Ollama, where it may download them.
+fn models_to_pull(settings: &Settings) -> Vec<String> {
+    let generates = settings.generate.provider == GenerateProvider::Ollama;
+    let embeds = settings.embed.provider == EmbedProvider::Ollama;
+    let wanted = [(generates, &settings.generate.model), (embeds, &settings.embed.model)];
+    let wanted = wanted.into_iter().filter(|(wanted, _)| *wanted && settings.ollama.pull);
+    wanted.map(|(_, model)| model.clone()).collect()
 }
 
 /// Cancelled [`GRACE`] after `stop`.

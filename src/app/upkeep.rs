@@ -6,8 +6,10 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    domain::JobKind,
     jobs::{Event, Events},
-    store::{JobCounts, Retention, Store},
+    ollama::{OllamaClient, PullProgress},
+    store::{JobCounts, QueueDepth, Retention, Store},
 };
 
 /// How often finished things are looked through for what has outlived its retention.
@@ -78,20 +80,108 @@ pub(super) async fn tell_changes(store: Arc<dyn Store>, events: Events, stop: Ca
     }
 }
 
-/// Keeps the gauges of the queue current.
-pub(super) async fn gauge(store: Arc<dyn Store>, metrics: PrometheusHandle, stop: CancellationToken) {
-    metrics::describe_gauge!("musonym_jobs", "Jobs in the queue by state.");
+/// Keeps the gauges of the queue and of Ollama current.
+pub(super) async fn gauge(
+    store: Arc<dyn Store>,
+    ollama: OllamaClient,
+    metrics: PrometheusHandle,
+    stop: CancellationToken,
+) {
+    describe();
     let mut ticks = tokio::time::interval(GAUGE_INTERVAL);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        match store.job_counts().await {
-            Ok(counts) => set_job_gauges(&counts),
+        match tokio::try_join!(store.job_counts(), store.queue_depth()) {
+            Ok((counts, depth)) => {
+                set_job_gauges(&counts);
+                set_queue_gauges(&depth);
+            }
             Err(error) => tracing::debug!(%error, "the queue could not be counted"),
         }
+        let now = ollama.breaker();
+        for state in ["closed", "half_open", "open"] {
+            metrics::gauge!("musonym_ollama_breaker", "state" => state).set(f64::from(u8::from(now.as_str() == state)));
+        }
         metrics.run_upkeep();
+    }
+}
+
+fn describe() {
+    metrics::describe_gauge!("musonym_jobs", "Jobs by state.");
+    metrics::describe_gauge!("musonym_queue_depth", "Jobs that wait, by kind and priority.");
+    metrics::describe_gauge!("musonym_queue_oldest_seconds", "Age of the oldest job that waits, by kind.");
+    metrics::describe_counter!("musonym_job_attempts_total", "Claims of jobs, by kind.");
+    metrics::describe_gauge!("musonym_worker_phase", "1 for the phase that the worker of this process is in.");
+    metrics::describe_gauge!("musonym_jobs_held", "1 while jobs of a kind wait for a pause, hours, load or heat.");
+    metrics::describe_gauge!("musonym_ollama_breaker", "1 for the state of the breaker before Ollama.");
+    metrics::describe_counter!("musonym_ollama_calls_total", "Calls of models, by call and outcome.");
+    metrics::describe_counter!(
+        "musonym_model_switches_total",
+        "How often another model was asked than the time before."
+    );
+    metrics::describe_counter!("musonym_generated_tokens_total", "Tokens that models wrote.");
+    metrics::describe_gauge!("musonym_generated_tokens_per_second", "How fast the last answer was written.");
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+fn set_queue_gauges(depth: &[QueueDepth]) {
+    let now = chrono::Utc::now();
+    for kind in JobKind::ALL {
+        let of_kind = || depth.iter().filter(|depth| depth.kind == *kind);
+        for priority in 0..=9_u8 {
+            let waiting = of_kind().find(|depth| depth.priority.value() == priority).map_or(0, |depth| depth.waiting);
+            let labels = [("kind", kind.as_str().to_owned()), ("priority", priority.to_string())];
+            metrics::gauge!("musonym_queue_depth", &labels).set(waiting as f64);
+        }
+        let oldest = of_kind().map(|depth| depth.oldest).min();
+        let age = oldest.map_or(0, |oldest| (now - oldest).num_milliseconds().max(0));
+        metrics::gauge!("musonym_queue_oldest_seconds", "kind" => kind.as_str()).set(age as f64 / 1000.0);
+    }
+}
+
+/// How long until a missing model is looked for again.
+const PULL_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Downloads what Ollama lacks of these models, and tells listeners how far it is.
+pub(super) async fn pull_missing(ollama: OllamaClient, models: Vec<String>, events: Events, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(PULL_INTERVAL);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let mut missing = Vec::new();
+        for model in &models {
+            // Where Ollama is not there, there is nothing to be pulled into.
+            if matches!(ollama.find_model(model).await, Ok(None)) {
+                missing.push(model);
+            }
+        }
+        for model in missing {
+            tracing::info!(model, "Ollama does not have the model; it is downloaded");
+            let tell = |progress: PullProgress| {
+                events.publish(Event::ModelPulled {
+                    model: model.clone(),
+                    status: progress.status,
+                    completed: progress.completed,
+                    total: progress.total,
+                });
+            };
+            let pulled = tokio::select! {
+                // The next start goes on where this one ends.
+                () = stop.cancelled() => return,
+                pulled = ollama.pull(model, tell) => pulled,
+            };
+            match pulled {
+                Ok(()) => tracing::info!(model, "the model is there"),
+                Err(error) => {
+                    tracing::warn!(model, %error, "the model could not be downloaded; tried again in a minute")
+                }
+            }
+        }
     }
 }
 

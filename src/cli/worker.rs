@@ -13,9 +13,14 @@ use crate::{
 #[command(after_help = "Examples:
   musonym worker
   musonym worker --database sqlite:/srv/music.db --log debug
+  musonym worker --metrics 127.0.0.1:9187
 
 Any number of workers may share a database; each job is done by one of them.")]
-pub(super) struct WorkerArgs {}
+pub(super) struct WorkerArgs {
+    /// Serve /metrics for Prometheus there, without any key
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<std::net::SocketAddr>,
+}
 
 /// How far a worker steps back behind what else the machine does: 0 is the usual, 19 the last.
 #[cfg(unix)]
@@ -32,9 +37,9 @@ pub(super) fn step_back() {
 #[cfg(not(unix))]
 pub(super) fn step_back() {}
 
-pub(super) async fn run(_args: WorkerArgs, settings: Settings) -> Result<(), CliError> {
+pub(super) async fn run(args: WorkerArgs, settings: Settings) -> Result<(), CliError> {
     let shutdown = Shutdown::on_signals()?;
     let app = App::open(settings).await?;
     let chosen = app.generator().await?;
-    Ok(work(&app, chosen, &shutdown).await?)
+    Ok(work(&app, chosen, args.metrics, &shutdown).await?)
 }

@@ -110,6 +110,7 @@ pub(super) static KEYS: &[Key] = &[
     key("ollama.host", Kind::Secret, Default::Text("http://127.0.0.1:11434")).with_short("OLLAMA_HOST"),
     whole("ollama.connect_timeout_ms", 2000, 50, 60_000),
     whole("ollama.breaker_failures", 5, 1, 1000),
+    key("ollama.pull", Kind::Truth, Default::Truth(false)),
     choice("generate.provider", &["auto", "ollama", "lexicon", "celery"]),
     text("generate.model", "llama3.2:1b"),
     text("generate.prompt_file", ""),

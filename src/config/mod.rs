@@ -94,6 +94,8 @@ pub struct OllamaSettings {
     pub connect_timeout: Duration,
     /// Failures in a row after which nothing is sent for a while.
     pub breaker_failures: u32,
+    /// Whether models that it lacks are downloaded.
+    pub pull: bool,
 }
 
 /// Which generator writes synonyms.

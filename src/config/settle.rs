@@ -58,6 +58,7 @@ pub(super) fn settings(
             })?,
             connect_timeout: milliseconds("ollama.connect_timeout_ms")?,
             breaker_failures: values.whole("ollama.breaker_failures")?,
+            pull: values.truth("ollama.pull")?,
         },
         generate: generate(values)?,
         embed: EmbedSettings {

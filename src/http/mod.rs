@@ -128,6 +128,20 @@ pub fn prometheus_builder() -> Result<PrometheusBuilder, BuildError> {
     PrometheusBuilder::new().set_buckets_for_metric(durations, &DURATION_BUCKETS)
 }
 
+/// Serves `/metrics` alone, until `shutdown`: for a worker, which has no API.
+///
+/// # Errors
+/// [`io::Error`] when the listener fails.
+pub async fn serve_metrics(
+    listener: TcpListener,
+    metrics: PrometheusHandle,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let render = move || std::future::ready(metrics.render());
+    let router = Router::new().route("/metrics", axum::routing::get(render));
+    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+}
+
 /// Serves until `shutdown`; then takes no more requests, ends event streams, and gives requests under way 10 s.
 ///
 /// # Errors

@@ -44,6 +44,20 @@ pub enum Event {
         /// The row.
         synonym_id: i64,
     },
+    /// A model is downloaded into Ollama.
+    #[serde(rename = "model.pulled")]
+    ModelPulled {
+        /// The model.
+        model: String,
+        /// What Ollama is doing; `success` at the end.
+        status: String,
+        /// Bytes of the layer in hand that are there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        completed: Option<u64>,
+        /// Bytes of that layer.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        total: Option<u64>,
+    },
     /// Anything in the database changed, by this process or another.
     #[serde(rename = "vocabulary.changed")]
     VocabularyChanged {
@@ -59,6 +73,7 @@ impl Event {
             Self::JobChanged { .. } => "job.changed",
             Self::SynonymsUpdated { .. } => "synonyms.updated",
             Self::SynonymsEmbedded { .. } => "synonyms.embedded",
+            Self::ModelPulled { .. } => "model.pulled",
             Self::VocabularyChanged { .. } => "vocabulary.changed",
         }
     }

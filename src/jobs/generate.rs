@@ -169,6 +169,13 @@ impl Runner {
             return;
         }
         if let GenerationOutcome::Saved { synonym_id, version } = *outcome {
+            tracing::info!(
+                job.id = leased.job.id,
+                tag.name = tag.name,
+                synonym.id = synonym_id,
+                version,
+                "synonyms saved"
+            );
             self.events.publish(Event::SynonymsUpdated {
                 synonym_id,
                 tag_type: tag.tag_type,

@@ -158,6 +158,8 @@ impl Runner {
     ) -> Result<Vec<LeasedJob>, StoreError> {
         let claimed = self.store.claim(kind, order, &self.worker, self.settings.lease, limit).await?;
         if !claimed.is_empty() {
+            metrics::counter!("musonym_job_attempts_total", "kind" => kind.as_str())
+                .increment(claimed.len().try_into().unwrap_or(u64::MAX));
             crash::point("after_claim");
         }
         for leased in &claimed {

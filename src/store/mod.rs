@@ -43,8 +43,8 @@ pub use steering::{Paused, RetryFilter, SETTING_JOBS_PAUSED, SteeringStore};
 pub use types::{
     CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, Generated,
     GenerationDone, GenerationNeed, GenerationOf, GenerationOutcome, JobCounts, JobFilter, Listing, MatchedTerm,
-    MeaningCheck, Page, Recall, Recalled, Retention, Revision, SynonymFilter, SynonymsDraft, TagFilter, TagOverview,
-    TagUpdate, TagVector, VectorHit, VectorIndexReport, WebhookEvent, WebhookOutcome,
+    MeaningCheck, Page, QueueDepth, Recall, Recalled, Retention, Revision, SynonymFilter, SynonymsDraft, TagFilter,
+    TagOverview, TagUpdate, TagVector, VectorHit, VectorIndexReport, WebhookEvent, WebhookOutcome,
 };
 
 use crate::domain::{
@@ -264,6 +264,9 @@ pub trait JobStore: Send + Sync {
 
     /// How many jobs stand in each state.
     async fn job_counts(&self) -> Result<JobCounts>;
+
+    /// How many jobs wait, by kind and priority, and since when; nothing for what nobody waits for.
+    async fn queue_depth(&self) -> Result<Vec<QueueDepth>>;
 
     /// When the earliest queued job of this kind may run; `None` when none is queued or leased.
     async fn next_run_at(&self, kind: JobKind) -> Result<Option<crate::domain::Timestamp>>;

@@ -6,8 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{
-    Confidence, Job, JobKind, JobState, Lang, Lease, Section, Source, Synonyms, Tag, TagName, TagRef, TagType, Term,
-    Timestamp,
+    Confidence, Job, JobKind, JobState, Lang, Lease, Priority, Section, Source, Synonyms, Tag, TagName, TagRef,
+    TagType, Term, Timestamp,
 };
 
 /// A tag that was created or was there.
@@ -146,6 +146,19 @@ pub enum ClaimOrder {
     Urgent,
 }
 
+/// Jobs of one kind and priority that wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// What they do.
+    pub kind: JobKind,
+    /// How urgent they are.
+    pub priority: Priority,
+    /// How many.
+    pub waiting: u64,
+    /// When the oldest was written.
+    pub oldest: Timestamp,
+}
+
 /// How an attempt ended, other than by stored synonyms or vectors.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Finish {
@@ -187,7 +200,7 @@ pub struct GenerationDone {
     /// Whether a row that a person wrote or took out gets a proposal.
     pub force: bool,
     /// Urgency of the `embed` job that follows.
-    pub priority: crate::domain::Priority,
+    pub priority: Priority,
     /// What was written.
     pub generated: Generated,
 }

@@ -12,7 +12,7 @@ use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
 const LOG: &str = "MUSONYM_TEST_SQL_LOG";
 
 /// Statements that may read a whole table, by their beginning, and why.
-const WHOLE_TABLES: [(&str, &str); 15] = [
+const WHOLE_TABLES: [(&str, &str); 16] = [
     ("SELECT * FROM tag WHERE name_key IS NULL OR", "a new normaliser needs every tag"),
     ("SELECT id, term FROM synonym_term", "a new normaliser needs every term"),
     (
@@ -22,6 +22,7 @@ const WHOLE_TABLES: [(&str, &str); 15] = [
     ("SELECT t.id FROM tag t WHERE t.tag_type = $1 AND ($2 OR", "for every tag of a type"),
     ("SELECT name FROM tag WHERE replace(", "a word anywhere in a name; names are short and read once a generation"),
     ("SELECT state, COUNT(*) FROM job", "counts all, from an index alone"),
+    ("SELECT kind, priority, COUNT(*) AS waiting", "counts all that wait, by their index"),
     ("SELECT s.id, s.tag_type, COALESCE(g.name, m.name) AS tag_name", "loads every term and vector at the start"),
     ("SELECT e.synonym_id, s.tag_type, e.space, e.embedding FROM synonym_embedding", "loads every vector at the start"),
     ("INSERT INTO vocabulary_change (synonym_id) SELECT", "a new normaliser changes every row"),

@@ -79,6 +79,7 @@ pub(super) async fn receive_webhook(
 ) -> Result<(StatusCode, Json<WebhookOutcome>), ApiError> {
     let delivery = state.auth.webhooks().verify(&headers, &body, chrono::Utc::now().timestamp())?;
     let outcome = state.store.apply_webhook(delivery.id, &parse_event(&body)?).await?;
+    tracing::info!(webhook.id = delivery.id, job.id = outcome.job_id, "webhook {}", outcome.status);
     Ok((StatusCode::ACCEPTED, Json(outcome)))
 }
 

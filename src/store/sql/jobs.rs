@@ -14,7 +14,7 @@ use crate::{
     domain::{GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, RELATED_TAGS, Timestamp},
     store::{
         ClaimOrder, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, GenerationDone, GenerationNeed,
-        GenerationOutcome, JobCounts, JobFilter, JobStore, Listing, Page, Result, StoreError, WebhookEvent,
+        GenerationOutcome, JobCounts, JobFilter, JobStore, Listing, Page, QueueDepth, Result, StoreError, WebhookEvent,
         WebhookOutcome,
     },
 };
@@ -204,6 +204,24 @@ impl JobStore for SqlStore {
             }
         }
         Ok(counts)
+    }
+
+    async fn queue_depth(&self) -> Result<Vec<QueueDepth>> {
+        let rows = sqlx::query(
+            "SELECT kind, priority, COUNT(*) AS waiting, MIN(created_at) AS oldest FROM job
+             WHERE state = 'queued' GROUP BY kind, priority ORDER BY kind, priority",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        let depth = |row| {
+            Ok(QueueDepth {
+                kind: rows::word(row, "kind")?,
+                priority: rows::priority(row)?,
+                waiting: u64::try_from(row.try_get::<i64, _>("waiting")?).unwrap_or_default(),
+                oldest: dialect::timestamp(row.try_get("oldest")?)?,
+            })
+        };
+        rows.iter().map(depth).collect()
     }
 
     async fn next_run_at(&self, kind: JobKind) -> Result<Option<Timestamp>> {

@@ -1,0 +1,81 @@
+//! What the worker adds to the time that Ollama takes: `cargo bench --bench worker`.
+//!
+//! Over the fake Ollama, with answers that take `BENCH_ANSWER_MS` (200): `BENCH_TAGS` (100) tags with one, two and four
+//! generations at once against n × answer / parallel, then a run with 15 % faults against one without.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use musonym::{domain::JobState, jobs::RunnerSettings};
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use support::{
+    fake_ollama::{FakeOllama, Fault},
+    worker::Worker,
+};
+
+fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// How long so many tags take until the last is generated and embedded, and the fake that answered.
+async fn run(tags: usize, answer: Duration, parallel: usize, faults: Vec<Fault>) -> (Duration, FakeOllama) {
+    let ollama = FakeOllama::start().await;
+    let settings = RunnerSettings { parallel, retry_base: Duration::from_millis(50), ..RunnerSettings::default() };
+    let worker = Worker::new(&ollama, 1, answer * 3, settings).await;
+    // The first tag warms up connections and statements, and fixes the space.
+    worker.settle().await;
+    worker.add_tags("benchmark genre", tags).await;
+    ollama.set_delay(answer);
+    ollama.mix_faults(if faults.is_empty() { 0 } else { 15 }, faults);
+    let began = Instant::now();
+    worker.settle().await;
+    let took = began.elapsed();
+    assert_eq!(worker.jobs(JobState::Dead).await.len(), 0);
+    (took, ollama)
+}
+
+#[tokio::main]
+async fn main() {
+    let tags = number("BENCH_TAGS", 100);
+    let answer = Duration::from_millis(number("BENCH_ANSWER_MS", 200).try_into().unwrap());
+    for parallel in [1, 2, 4] {
+        let (took, ollama) = run(tags, answer, parallel, Vec::new()).await;
+        let generating = answer.as_secs_f64() * f64::from(u32::try_from(tags).unwrap())
+            / f64::from(u32::try_from(parallel).unwrap());
+        // Batches of embeddings take one answer's time each, and are no overhead.
+        let embedding = answer.as_secs_f64() * f64::from(u32::try_from(ollama.embed_calls()).unwrap());
+        let ratio = (took.as_secs_f64() - embedding) / generating;
+        println!(
+            "{tags} tags, {parallel} at once: {:.2} s, of which {embedding:.2} s embedding; n × G / P {generating:.2} s, ratio {ratio:.3}, {:.1} ms a tag",
+            took.as_secs_f64(),
+            (took.as_secs_f64() - embedding - generating) * 1000.0 / f64::from(u32::try_from(tags).unwrap())
+        );
+    }
+    let kinds = vec![
+        Fault::Status(500, "something else".to_owned()),
+        Fault::Prose,
+        Fault::Status(503, "server busy, please try again. maximum pending requests exceeded".to_owned()),
+        Fault::HalfJson,
+        Fault::Drop,
+        Fault::EndlessWhitespace,
+        Fault::AnotherModel,
+        Fault::Hang,
+    ];
+    let hang_share = kinds.iter().filter(|fault| **fault == Fault::Hang).count();
+    let kinds_count = kinds.len();
+    let (whole, _) = run(tags, answer, 1, Vec::new()).await;
+    let (faulty, ollama) = run(tags, answer, 1, kinds).await;
+    let hangs = ollama.mixed_faults() / kinds_count * hang_share;
+    let hung = answer.as_secs_f64() * 3.0 * f64::from(u32::try_from(hangs).unwrap());
+    println!(
+        "{tags} tags with {} faults, {hangs} of them hangs of 3 × the answer: {:.2} s without the hangs, {:.2} s without faults, ratio {:.2} (breaker after 5 in a row)",
+        ollama.mixed_faults(),
+        faulty.as_secs_f64() - hung,
+        whole.as_secs_f64(),
+        (faulty.as_secs_f64() - hung) / whole.as_secs_f64()
+    );
+}
