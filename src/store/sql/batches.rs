@@ -6,7 +6,7 @@ use sqlx::{Row, types::Json};
 
 use super::{
     SqlStore, batch_jobs,
-    dialect::{DbConnection, DbRow, Moment, now, timestamp},
+    dialect::{self, DbConnection, DbRow, Moment, now, timestamp},
     jobs::Before,
     rows,
 };
@@ -35,6 +35,7 @@ impl BatchStore for SqlStore {
     async fn start_batch(&self, of: GenerationOf, force: bool, priority: Priority) -> Result<StartedBatch> {
         let asked = BatchAsk::new(of, force);
         let mut transaction = self.begin().await?;
+        dialect::take_your_time(&mut transaction).await?;
         batch_jobs::settle(&mut transaction).await?;
         let same = same_batch(&mut transaction, &asked).await?;
         let id = match same {
@@ -72,6 +73,7 @@ impl BatchStore for SqlStore {
 
     async fn cancel_batch(&self, id: i64) -> Result<Batch> {
         let mut transaction = self.begin().await?;
+        dialect::take_your_time(&mut transaction).await?;
         batch_jobs::settle(&mut transaction).await?;
         let row =
             sqlx::query("SELECT * FROM job_batch WHERE id = $1").bind(id).fetch_optional(&mut *transaction).await?;
