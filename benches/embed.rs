@@ -68,6 +68,7 @@ async fn server_at_rest() -> Result<(), Box<dyn std::error::Error>> {
         retry_base: Duration::from_secs(1),
         embed_batch: 32,
         meaning_gate: true,
+        ..RunnerSettings::default()
     };
     let started = Instant::now();
     Runner::new(Arc::clone(&store), Arc::new(LexiconGenerator::default()), service, Events::default(), settings)

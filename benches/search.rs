@@ -91,6 +91,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             retry_base: Duration::from_secs(1),
             embed_batch: 32,
             meaning_gate: true,
+            ..RunnerSettings::default()
         },
     );
     let started = Instant::now();

@@ -41,6 +41,8 @@ mod admin;
 mod backend;
 #[path = "store_contract/batches.rs"]
 mod batches;
+#[path = "store_contract/celery.rs"]
+mod celery;
 #[path = "store_contract/generations.rs"]
 mod generations;
 #[path = "store_contract/invariants.rs"]

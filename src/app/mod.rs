@@ -11,10 +11,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use crate::{
     cache::{Cache, Shared},
-    config::{ConfigError, Database, Settings},
+    config::{ConfigError, Database, GenerateProvider, Settings},
     embed::EmbedService,
     generate::Generator,
-    jobs::{Events, Runner, RunnerSettings},
+    jobs::{Events, Runner, RunnerSettings, celery::Bridge},
     ollama::OllamaClient,
     search::{SearchSettings, Searcher},
     store::{
@@ -88,9 +88,26 @@ impl App {
             retry_base: self.settings.jobs.retry_base,
             embed_batch: self.settings.embed.batch,
             meaning_gate: self.settings.generate.meaning_gate,
+            parallel: self.settings.generate.parallel,
+            restraint: self.settings.generate.restraint,
         };
         let (store, embedder) = (Arc::clone(&self.store), Arc::clone(&self.embedder));
         Runner::new(store, generator, embedder, self.events.clone(), settings)
+    }
+
+    /// The bridge to Celery, where one is configured; none where jobs are handed over to Celery instead.
+    ///
+    /// # Errors
+    /// [`AppError`] for a URL that cannot be used, or a database that does not answer.
+    pub async fn celery_bridge(&self) -> Result<Option<Arc<Bridge>>, AppError> {
+        let Some(settings) = &self.settings.celery else { return Ok(None) };
+        if self.settings.generate.provider == GenerateProvider::Celery {
+            return Ok(None);
+        }
+        let installation = installation(&*self.store).await?;
+        let bridge = Bridge::new(Arc::clone(&self.store), settings.clone(), installation)
+            .map_err(|problem| ConfigError::new(format!("celery.broker_url {problem}")))?;
+        Ok(Some(Arc::new(bridge)))
     }
 
     /// Finishes writes and closes the database.
@@ -126,10 +143,15 @@ fn create_folder_of(file: &Path) -> Result<(), AppError> {
     }
 }
 
+/// What tells this database from others that share a Redis.
+async fn installation(store: &dyn Store) -> Result<String, AppError> {
+    Ok(store.setting_or_insert(SETTING_INSTALLATION, &format!("{:016x}", fastrand::u64(..))).await?)
+}
+
 /// The configured second level of the cache, with this database's entries apart from those of others.
 async fn shared_cache(settings: &Settings, store: &dyn Store) -> Result<Shared, AppError> {
     let Some(shared) = &settings.cache.shared else { return Ok(Shared::none()) };
-    let installation = store.setting_or_insert(SETTING_INSTALLATION, &format!("{:016x}", fastrand::u64(..))).await?;
+    let installation = installation(store).await?;
     Ok(Shared::redis(shared, &installation).map_err(|problem| ConfigError::new(format!("cache.url {problem}")))?)
 }
 

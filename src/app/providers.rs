@@ -9,6 +9,7 @@ use crate::{
     config::{ConfigError, EmbedProvider, GenerateProvider, Settings},
     embed::{BuiltinEmbedder, EmbedModel, EmbedService, Embedder, Embedders, MakeEmbedder, OllamaEmbedder},
     generate::{Generator, LexiconGenerator, OllamaGenerator, PromptTemplate},
+    jobs::celery::{HandOver, Link},
     ollama::{OllamaClient, OllamaTimeouts},
 };
 
@@ -18,6 +19,8 @@ pub struct ChosenGenerator {
     pub generator: Arc<dyn Generator>,
     /// Whether it needs Ollama.
     pub uses_ollama: bool,
+    /// The Redis of the workers of Celery, where it needs them.
+    pub celery: Option<Arc<Link>>,
     /// A sentence that says why it was chosen, and what would change it.
     pub reason: String,
 }
@@ -34,6 +37,7 @@ pub fn ollama_client(settings: &Settings) -> Result<OllamaClient, AppError> {
         ..OllamaTimeouts::default()
     };
     OllamaClient::new(settings.ollama.host.expose_secret(), timeouts)
+        .map(|client| client.with_breaker(settings.ollama.breaker_failures))
         .map_err(|error| ConfigError::new(format!("ollama.host cannot be used: {error}")).into())
 }
 
@@ -47,6 +51,7 @@ pub(super) async fn generator(
     let prompt = prompt(settings)?;
     let model = &settings.generate.model;
     let (uses_ollama, reason) = match settings.generate.provider {
+        GenerateProvider::Celery => return hand_over(settings),
         GenerateProvider::Ollama => (true, "generate.provider is ollama".to_owned()),
         GenerateProvider::Lexicon => (false, "generate.provider is lexicon".to_owned()),
         GenerateProvider::Auto => match ollama.find_model(model).await {
@@ -67,7 +72,18 @@ pub(super) async fn generator(
         Arc::new(embedder.standby().map_or_else(LexiconGenerator::default, LexiconGenerator::with_neighbours))
     };
     tracing::info!(generator = %generator.describe(), reason, "synonyms are written by {}", generator.describe());
-    Ok(ChosenGenerator { generator, uses_ollama, reason })
+    Ok(ChosenGenerator { generator, uses_ollama, celery: None, reason })
+}
+
+/// Workers of Celery as the generator.
+fn hand_over(settings: &Settings) -> Result<ChosenGenerator, AppError> {
+    let refused = |problem| AppError::Config(ConfigError::new(format!("celery.broker_url {problem}")));
+    let Some(celery) = &settings.celery else { return Err(refused("is not set".to_owned())) };
+    let hand_over = HandOver::new(celery.clone(), settings.generate.timeout).map_err(refused)?;
+    let celery = Some(hand_over.broker());
+    let generator: Arc<dyn Generator> = Arc::new(hand_over);
+    tracing::info!(generator = %generator.describe(), "synonyms are written by {}", generator.describe());
+    Ok(ChosenGenerator { generator, uses_ollama: false, celery, reason: "generate.provider is celery".to_owned() })
 }
 
 fn prompt(settings: &Settings) -> Result<PromptTemplate, AppError> {

@@ -165,6 +165,8 @@ pub async fn serve(
         generator_model,
         options.worker,
     );
+    let bridge = if options.worker { app.celery_bridge().await? } else { None };
+    let status = status.with_celery(bridge.as_ref().map(|bridge| bridge.broker()).or(chosen.celery));
     let state = AppState {
         store: Arc::clone(&app.store),
         searcher: app.searcher(),
@@ -186,6 +188,9 @@ pub async fn serve(
     tasks.spawn(upkeep::gauge(Arc::clone(&app.store), metrics, stop.clone()));
     if options.worker {
         tasks.spawn(upkeep::maintain_vector_index(Arc::clone(&app.store), stop.clone()));
+        if let Some(bridge) = bridge {
+            tasks.spawn(bridge.run(stop.clone()));
+        }
         let runner = app.runner(chosen.generator);
         let stop = stop.clone();
         tasks.spawn(async move { runner.run(stop).await });
@@ -235,6 +240,9 @@ pub async fn work(app: &App, chosen: ChosenGenerator, shutdown: &Shutdown) -> Re
         async move { runner.run(stop).await }
     });
     tasks.spawn(upkeep::maintain_vector_index(Arc::clone(&app.store), stop.clone()));
+    if let Some(bridge) = app.celery_bridge().await? {
+        tasks.spawn(bridge.run(stop.clone()));
+    }
     let worked = tokio::select! {
         // First, for a worker that was stopped may have ended by now.
         biased;

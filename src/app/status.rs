@@ -11,6 +11,7 @@ use crate::{
     embed::EmbedService,
     generate::Generator,
     http::{Component, ComponentState, StatusSource},
+    jobs::celery::Link,
     ollama::OllamaClient,
     store::Store,
 };
@@ -26,6 +27,8 @@ pub struct Status {
     store: Arc<dyn Store>,
     embedder: Arc<EmbedService>,
     shared: Shared,
+    /// The Redis of Celery, where it is spoken.
+    celery: Option<Arc<Link>>,
     generator: Arc<dyn Generator>,
     /// The client and model to look at, where the generator needs them.
     generator_model: Option<(OllamaClient, String)>,
@@ -44,13 +47,23 @@ impl Status {
         generator_model: Option<(OllamaClient, String)>,
         has_worker: bool,
     ) -> Self {
-        Self { store, embedder, shared, generator, generator_model, has_worker, last: Mutex::new(None) }
+        let (celery, last) = (None, Mutex::new(None));
+        Self { store, embedder, shared, celery, generator, generator_model, has_worker, last }
+    }
+
+    /// The same with the Redis of Celery among the parts.
+    #[must_use]
+    pub fn with_celery(self, celery: Option<Arc<Link>>) -> Self {
+        Self { celery, ..self }
     }
 
     async fn look(&self) -> Vec<Component> {
         let (database, generator, embedder, queue) =
             tokio::join!(self.database(), self.generator(), self.embedder(), self.queue());
-        vec![database, generator, embedder, queue, self.cache()]
+        let mut parts = vec![database, generator, embedder, queue, self.cache()];
+        parts
+            .extend(self.celery.as_ref().map(|celery| component("celery", false, celery.describe(), celery.problem())));
+        parts
     }
 
     async fn database(&self) -> Component {

@@ -1,6 +1,7 @@
 //! `musonym doctor`: what is there, what is missing, and the commands that help.
 
 use clap::Args;
+use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::{OutputArgs, error::CliError, jobs::pause::told, output::Output, pull::pull, render::printable};
@@ -9,6 +10,7 @@ use crate::{
     cache::Shared,
     config::{Database, EmbedProvider, GenerateProvider, Settings},
     embed::EmbedModel,
+    jobs::celery::Link,
     ollama::{OllamaClient, OllamaError},
     store::{NextSpace, SpaceProgress, VectorIndexReport},
 };
@@ -79,6 +81,7 @@ pub(super) async fn run(args: DoctorArgs, settings: Settings) -> Result<(), CliE
     let mut checks = vec![config(&settings)];
     checks.extend(models(&ollama, wanted).await);
     checks.push(cache(&settings).await);
+    checks.extend(celery(&settings).await);
     checks.extend(match app {
         Ok(Some(app)) => database(&app).await,
         Ok(None) => vec![Check::ok("database", not_there(&settings))],
@@ -114,7 +117,7 @@ fn config(settings: &Settings) -> Check {
 /// The models in use: what each is for, its name, and whether nothing goes without it.
 fn wanted(settings: &Settings, in_force: Option<EmbedModel>) -> Vec<(&'static str, String, bool)> {
     let mut wanted = Vec::new();
-    if settings.generate.provider != GenerateProvider::Lexicon {
+    if !matches!(settings.generate.provider, GenerateProvider::Lexicon | GenerateProvider::Celery) {
         let required = settings.generate.provider == GenerateProvider::Ollama;
         wanted.push(("writes synonyms", settings.generate.model.clone(), required));
     }
@@ -177,6 +180,25 @@ async fn cache(settings: &Settings) -> Check {
             Check::not_ok("cache", false, detail, Some(mend.to_owned()))
         }
     }
+}
+
+/// Celery, where it is spoken: only generation that is handed over does not go without it.
+async fn celery(settings: &Settings) -> Option<Check> {
+    let celery = settings.celery.as_ref()?;
+    let required = settings.generate.provider == GenerateProvider::Celery;
+    let link = match Link::new(celery.broker_url.expose_secret()) {
+        Ok(link) => link,
+        Err(problem) => return Some(Check::not_ok("celery", required, format!("celery.broker_url {problem}"), None)),
+    };
+    let (name, queue) = (link.describe(), &celery.queue);
+    Some(match link.check().await {
+        Ok(()) if required => Check::ok("celery", format!("{name}: generation goes to the queue {queue}")),
+        Ok(()) => Check::ok("celery", format!("{name}: tasks come from the queue {queue}")),
+        Err(problem) => {
+            let mend = "redis-cli -u \"$MUSONYM_CELERY_BROKER_URL\" ping   (mend Redis, or the URL with its password)";
+            Check::not_ok("celery", required, format!("{name}: {problem}"), Some(mend.to_owned()))
+        }
+    })
 }
 
 /// The database; `None` where it is not there yet, for looking makes none.

@@ -147,6 +147,9 @@ fn run(cli: Cli) -> Result<(), CliError> {
     let flags = Flags { config, database, bind: cli.command.bind(), log };
     let settings = config::load(&flags, &Environment::of_process())?;
     telemetry::init_logs(&settings.log, cli.command.default_log_level())?;
+    if matches!(cli.command, Command::Worker(_)) {
+        worker::step_back();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -24,6 +24,7 @@ pub use error::ConfigError;
 
 use crate::{
     cache::SharedSettings,
+    jobs::{Restraint, celery::CelerySettings},
     ollama::GenerateOptions,
     store::{Retention, postgres::PostgresOptions},
 };
@@ -52,6 +53,8 @@ pub struct Settings {
     pub embed: EmbedSettings,
     /// Kept answers.
     pub cache: CacheSettings,
+    /// Celery, where it is spoken.
+    pub celery: Option<CelerySettings>,
     /// Background work.
     pub jobs: JobSettings,
     /// How long finished things are kept.
@@ -89,6 +92,8 @@ pub struct OllamaSettings {
     pub host: SecretString,
     /// How long to wait for a connection.
     pub connect_timeout: Duration,
+    /// Failures in a row after which nothing is sent for a while.
+    pub breaker_failures: u32,
 }
 
 /// Which generator writes synonyms.
@@ -100,6 +105,8 @@ pub enum GenerateProvider {
     Ollama,
     /// The built-in lexicon.
     Lexicon,
+    /// Workers of Celery that have been there before: jobs are sent to their queue.
+    Celery,
 }
 
 /// `[generate]`.
@@ -117,6 +124,10 @@ pub struct GenerateSettings {
     pub timeout: Duration,
     /// Whether generated terms that mean something else than their tag are put aside for a person.
     pub meaning_gate: bool,
+    /// Generations in flight at once.
+    pub parallel: usize,
+    /// How generation by Ollama holds back.
+    pub restraint: Restraint,
 }
 
 /// Which embedder makes vectors.

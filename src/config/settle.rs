@@ -13,6 +13,10 @@ use super::{
 use crate::{
     cache::{self, SharedSettings},
     domain::TagType,
+    jobs::{
+        Hours, Restraint,
+        celery::{self, CelerySettings},
+    },
     ollama::{GenerateOptions, parse_host},
     store::{
         Retention,
@@ -53,6 +57,7 @@ pub(super) fn settings(
                 Err(error) => Err(format!("cannot be used: {error}")),
             })?,
             connect_timeout: milliseconds("ollama.connect_timeout_ms")?,
+            breaker_failures: values.whole("ollama.breaker_failures")?,
         },
         generate: generate(values)?,
         embed: EmbedSettings {
@@ -68,6 +73,7 @@ pub(super) fn settings(
             keep_alive: values.whole("embed.keep_alive_seconds")?,
         },
         cache: cache(values)?,
+        celery: celery(values)?,
         jobs: JobSettings {
             max_attempts: values.whole("jobs.max_attempts")?,
             retry_base: milliseconds("jobs.retry_base_ms")?,
@@ -219,6 +225,13 @@ fn generate(values: &Values) -> Result<GenerateSettings, ConfigError> {
         provider: match values.text("generate.provider")?.as_str() {
             "ollama" => GenerateProvider::Ollama,
             "lexicon" => GenerateProvider::Lexicon,
+            "celery" if values.text("celery.broker_url")?.trim().is_empty() => {
+                return Err(ConfigError::new(
+                    "generate.provider is celery, and celery.broker_url is not set: set MUSONYM_CELERY_BROKER_URL to the \
+                     redis://… that the workers use",
+                ));
+            }
+            "celery" => GenerateProvider::Celery,
             _ => GenerateProvider::Auto,
         },
         model: model(values, "generate.model")?,
@@ -226,6 +239,22 @@ fn generate(values: &Values) -> Result<GenerateSettings, ConfigError> {
         options,
         timeout: values.whole("generate.timeout_seconds").map(Duration::from_secs)?,
         meaning_gate: values.truth("generate.meaning_gate")?,
+        parallel: values.whole("generate.parallel")?,
+        restraint: restraint(values)?,
+    })
+}
+
+fn restraint(values: &Values) -> Result<Restraint, ConfigError> {
+    // 0 stands for no limit.
+    let limit = |path| values.real(path).map(|most| Some(most).filter(|most| *most > 0.0));
+    Ok(Restraint {
+        duty: values.real("generate.duty")?,
+        hours: checked(values, "generate.hours", |text| match text.trim() {
+            "" => Ok(None),
+            text => text.parse::<Hours>().map(Some).map_err(|problem| format!("cannot be used: {problem}")),
+        })?,
+        max_load: limit("generate.max_load")?,
+        max_temperature: limit("generate.max_temperature")?,
     })
 }
 
@@ -244,6 +273,36 @@ fn cache(values: &Values) -> Result<CacheSettings, ConfigError> {
         max_bytes: values.whole("cache.max_bytes")?,
     };
     Ok(CacheSettings { kept, shared: url.map(|url| SharedSettings { url, budget }) })
+}
+
+fn celery(values: &Values) -> Result<Option<CelerySettings>, ConfigError> {
+    let url = |path| {
+        checked(values, path, |url| match url.trim() {
+            "" => Ok(None),
+            url => SharedSettings::check_url(url).map(|()| Some(SecretString::from(url))),
+        })
+    };
+    let (broker_url, result_url) = (url("celery.broker_url")?, url("celery.result_url")?);
+    let queue = checked(values, "celery.queue", |queue| match queue.trim() {
+        "" => Err("is empty: name a queue, or leave the key out".to_owned()),
+        queue if queue.chars().any(char::is_control) => Err("has control characters".to_owned()),
+        queue => Ok(queue.to_owned()),
+    })?;
+    let hostname = checked(values, "celery.hostname", |name| match name.trim() {
+        "" => Ok(format!("musonym@{}", celery::machine_name())),
+        name if name.contains('@') && !name.chars().any(|c| c.is_whitespace() || c.is_control()) => Ok(name.to_owned()),
+        name => Err(format!("has the form NAME@HOST, for example musonym@pi, not \"{}\"", shown(name))),
+    })?;
+    let prefetch = values.whole("celery.prefetch")?;
+    let visibility_timeout = values.whole("celery.visibility_timeout_seconds").map(Duration::from_secs)?;
+    Ok(broker_url.map(|broker_url| CelerySettings {
+        result_url: result_url.unwrap_or_else(|| broker_url.clone()),
+        broker_url,
+        queue,
+        visibility_timeout,
+        prefetch,
+        hostname,
+    }))
 }
 
 fn log(values: &Values) -> Result<LogSettings, ConfigError> {

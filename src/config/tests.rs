@@ -224,3 +224,34 @@ fn the_example_file_as_it_stands_changes_nothing() {
     let settings = load_with(include_str!("../../config.example.toml"), &[], &Flags::default()).unwrap();
     assert_eq!(settings.log.level, None);
 }
+
+#[test]
+fn celery_is_spoken_where_a_broker_is_named() {
+    let load = |variables: &[(&str, &str)]| load_with("", variables, &Flags::default());
+    assert!(load(&[]).unwrap().celery.is_none());
+    let broker = ("MUSONYM_CELERY_BROKER_URL", "redis://:hunter2@broker.example/1");
+    let settings = load(&[broker]).unwrap();
+    assert!(!format!("{settings:?}").contains("hunter2"));
+    let celery = settings.celery.unwrap();
+    assert_eq!((celery.queue.as_str(), celery.prefetch, celery.visibility_timeout.as_secs()), ("synonym", 1000, 3600));
+    assert_eq!(
+        celery.result_url.expose_secret(),
+        celery.broker_url.expose_secret(),
+        "results go where tasks come from"
+    );
+    assert!(celery.hostname.starts_with("musonym@") && celery.hostname.len() > 8, "{}", celery.hostname);
+    for (wrong, part) in [
+        ([("MUSONYM_CELERY_BROKER_URL", "amqp://:hunter2@rabbit")].as_slice(), "celery.broker_url"),
+        (&[broker, ("MUSONYM_CELERY__RESULT_URL", "db+sqlite:///hunter2")], "celery.result_url"),
+        (&[broker, ("MUSONYM_CELERY__HOSTNAME", "no host")], "NAME@HOST"),
+        (&[broker, ("MUSONYM_CELERY__QUEUE", "a\u{6}b")], "celery.queue"),
+        (&[("MUSONYM_GENERATE__PROVIDER", "celery")], "MUSONYM_CELERY_BROKER_URL"),
+    ] {
+        let problem = load(wrong).unwrap_err().to_string();
+        assert!(problem.contains(part) && !problem.contains("hunter2"), "{problem}");
+    }
+    assert_eq!(
+        load(&[broker, ("MUSONYM_GENERATE__PROVIDER", "celery")]).unwrap().generate.provider,
+        GenerateProvider::Celery
+    );
+}

@@ -39,6 +39,8 @@ word_enum! {
 pub struct Priority(u8);
 
 impl Priority {
+    /// The least.
+    pub const LEAST: Self = Self(0);
     /// What a webhook, an import or a plain SQL INSERT asks for.
     pub const LOW: Self = Self(1);
     /// What a person asks for and waits for.
@@ -104,6 +106,15 @@ impl NewJob {
         }
     }
 
+    /// The same job with names of related tags that the generator is to be told first.
+    #[must_use]
+    pub fn with_related_tags(mut self, names: &[String]) -> Self {
+        if !names.is_empty() {
+            self.payload[RELATED_TAGS] = names.into();
+        }
+        self
+    }
+
     /// A job that computes the vector of a row.
     pub fn embed(synonym_id: i64, priority: Priority) -> Self {
         Self {
@@ -114,6 +125,9 @@ impl NewJob {
         }
     }
 }
+
+/// Where the payload of a `generate` job keeps the names of related tags that were sent along with it.
+pub const RELATED_TAGS: &str = "related_tags";
 
 /// A job as the database holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -149,6 +163,14 @@ pub struct Job {
     /// When it last changed.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
+}
+
+impl Job {
+    /// The names of related tags that were sent along with a `generate` job.
+    pub fn told_related_tags(&self) -> Vec<String> {
+        let names = self.payload.get(RELATED_TAGS).and_then(serde_json::Value::as_array);
+        names.into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_owned())).collect()
+    }
 }
 
 /// One worker's claim on one job. Only its holder can end the job, and only until somebody else has claimed it.

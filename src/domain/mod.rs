@@ -12,7 +12,9 @@ mod tag;
 mod term;
 
 pub use calibration::Calibration;
-pub use job::{EmbedPayload, GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority};
+pub use job::{
+    EmbedPayload, GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, RELATED_TAGS,
+};
 pub use normalise::{NORMALISER_VERSION, differs_by_noise, is_noise, is_noise_word, key, loose_key, words};
 pub use span::{AGE_UNITS, PAUSE_UNITS, SpanError, age_text, parse_span};
 pub use stem::{parse_stems, rarity, split_elisions, stem_groups, stems, telling_words};

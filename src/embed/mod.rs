@@ -114,6 +114,9 @@ pub enum EmbedError {
     /// The deadline passed.
     #[error("the embedder gave no vector within {0} ms")]
     Deadline(u128),
+    /// It has not answered an earlier query yet: this one was not sent.
+    #[error("the embedder is still busy with an earlier query")]
+    Behind,
     /// The store failed; the text says how.
     #[error("the store failed: {0}")]
     Store(String),
@@ -125,7 +128,7 @@ impl EmbedError {
         match self {
             Self::Ollama(error) => error.is_outage(),
             Self::NotConfigured | Self::SpaceChanged { .. } | Self::TooWide { .. } | Self::Store(_) => true,
-            Self::Deadline(_) | Self::Builtin(_) => false,
+            Self::Deadline(_) | Self::Behind | Self::Builtin(_) => false,
         }
     }
 
@@ -138,7 +141,8 @@ impl EmbedError {
             | Self::SpaceChanged { .. }
             | Self::TooWide { .. }
             | Self::Store(_)
-            | Self::Deadline(_) => false,
+            | Self::Deadline(_)
+            | Self::Behind => false,
         }
     }
 
@@ -148,7 +152,7 @@ impl EmbedError {
             Self::Ollama(_) | Self::Builtin(_) | Self::Store(_) => "embedder_unavailable",
             Self::NotConfigured | Self::TooWide { .. } => "embedder_not_configured",
             Self::SpaceChanged { .. } => "embedding_space_changed",
-            Self::Deadline(_) => "embedder_timeout",
+            Self::Deadline(_) | Self::Behind => "embedder_timeout",
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Embedding by Ollama, with the prefixes that a model needs.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -59,6 +62,8 @@ pub struct OllamaEmbedder {
     /// Length at which vectors are cut off.
     cut_at: Option<usize>,
     known: Mutex<Option<Known>>,
+    /// Length of the known space's vectors; 0 before it is known, and while it is measured.
+    dimensions: AtomicUsize,
 }
 
 /// What the model was when last asked.
@@ -72,7 +77,14 @@ struct Known {
 impl OllamaEmbedder {
     /// Embeds with `model`, which Ollama keeps loaded for `keep_alive` seconds after each call.
     pub fn new(client: Arc<OllamaClient>, model: &str, keep_alive: i64) -> Self {
-        Self { client, model: model.to_owned(), keep_alive, cut_at: None, known: Mutex::new(None) }
+        Self {
+            client,
+            model: model.to_owned(),
+            keep_alive,
+            cut_at: None,
+            known: Mutex::new(None),
+            dimensions: AtomicUsize::new(0),
+        }
     }
 
     /// Cuts longer vectors off at what the database keeps, where the model allows it: another space than that of the whole
@@ -83,12 +95,22 @@ impl OllamaEmbedder {
     }
 
     async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        Ok(self.client.embed_cut(&self.model, texts, self.keep_alive, self.cut_at).await?)
+        let vectors = self.client.embed_cut(&self.model, texts, self.keep_alive, self.cut_at).await?;
+        let known = self.dimensions.load(Ordering::Relaxed);
+        match vectors.first() {
+            Some(vector) if known > 0 && vector.len() != known => {
+                let problem =
+                    format!("{} has vectors of {known} dimensions, this one has {}", self.model, vector.len());
+                Err(OllamaError::BadAnswer(problem).into())
+            }
+            _ => Ok(vectors),
+        }
     }
 
     /// The fingerprint for weights of this digest, and the length of a vector, which is measured by embedding one.
     async fn fingerprint(&self, digest: &str) -> Result<(String, usize), EmbedError> {
         let prefixes = prefixes(&self.model);
+        self.dimensions.store(0, Ordering::Relaxed);
         let probe = self.embed(&[format!("{}music", prefixes.document)]).await?;
         let dimensions = probe.first().map_or(0, Vec::len);
         let scheme = format!("{}|{}|{TEMPLATE_VERSION}", prefixes.document, prefixes.query);
@@ -112,6 +134,7 @@ impl OllamaEmbedder {
             Some(known) if known.digest == digest => (known.space.clone(), known.dimensions),
             _ => self.fingerprint(&digest).await?,
         };
+        self.dimensions.store(dimensions, Ordering::Relaxed);
         *known = Some(Known { asked: Instant::now(), digest, dimensions, space: space.clone() });
         Ok((space, dimensions))
     }

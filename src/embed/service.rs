@@ -7,12 +7,13 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use moka::future::Cache;
+use tokio::sync::watch;
 
 use super::{
     EmbedError, Embedder, Embedders,
@@ -86,6 +87,26 @@ pub struct EmbedService {
     last_outage: std::sync::Mutex<Option<Outage>>,
     /// The vocabulary version at which cosines were last looked at.
     calibrated_at: AtomicI64,
+    /// Queries that wait for their vector within their deadline.
+    waiting: watch::Sender<usize>,
+    /// Calls whose query has missed its deadline, and which are not answered yet.
+    late: Arc<AtomicUsize>,
+}
+
+/// A query that waits, until it is dropped.
+struct Waiting<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Waiting<'a> {
+    fn at(waiting: &'a watch::Sender<usize>) -> Self {
+        waiting.send_modify(|count| *count += 1);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
 }
 
 impl EmbedService {
@@ -99,6 +120,8 @@ impl EmbedService {
             paused_until: AtomicI64::new(0),
             last_outage: std::sync::Mutex::new(None),
             calibrated_at: AtomicI64::new(-1),
+            waiting: watch::Sender::new(0),
+            late: Arc::default(),
         }
     }
 
@@ -347,14 +370,29 @@ impl EmbedService {
         if let Some(error) = self.recent_outage() {
             return Err(error);
         }
+        // It is in the middle of something long, as of a generation: another call would only queue behind that.
+        if self.late.load(Ordering::Relaxed) > 0 {
+            return Err(EmbedError::Behind);
+        }
         let service = Arc::clone(self);
         let query = query.to_owned();
-        let embedding = tokio::spawn(async move {
+        let waiting = Waiting::at(&self.waiting);
+        let mut embedding = tokio::spawn(async move {
             let (embedder, space) = service.active().await?;
             service.embed_cached(&embedder, space, &query).await
         });
-        let result = match tokio::time::timeout(deadline, embedding).await {
-            Err(_) => Err(EmbedError::Deadline(deadline.as_millis())),
+        let in_time = tokio::time::timeout(deadline, &mut embedding).await;
+        drop(waiting);
+        let result = match in_time {
+            Err(_) => {
+                let late = Arc::clone(&self.late);
+                late.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(async move {
+                    let _ = embedding.await;
+                    late.fetch_sub(1, Ordering::Relaxed);
+                });
+                Err(EmbedError::Deadline(deadline.as_millis()))
+            }
             Ok(Err(panic)) => Err(EmbedError::Store(panic.to_string())),
             Ok(Ok(result)) => result,
         };
@@ -401,6 +439,18 @@ impl EmbedService {
         let outage = Outage { space: self.store.active_space(), error };
         *self.last_outage.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(outage);
         self.paused_until.store(chrono::Utc::now().timestamp_millis().saturating_add(pause), Ordering::Relaxed);
+    }
+
+    /// Waits until no query waits for its vector, for `longest` at most: background work lets people pass.
+    pub async fn let_queries_pass(&self, longest: Duration) {
+        let mut waiting = self.waiting.subscribe();
+        let _ = tokio::time::timeout(longest, waiting.wait_for(|count| *count == 0)).await;
+    }
+
+    /// Whether the active embedder runs in this process, so that it keeps no model of a server from its work.
+    pub fn is_builtin(&self) -> bool {
+        let builtin = |space: String| EmbedModel::of_space(&space) == Some(EmbedModel::Builtin);
+        self.store.active_space().is_some_and(builtin)
     }
 
     /// Lets queries try the embedder again at once: a background job has just reached it.

@@ -68,6 +68,14 @@ pub enum GenerateError {
         /// What it answered.
         trace: Box<GenerationTrace>,
     },
+    /// The workers of Celery gave no answer.
+    #[error("{reason}")]
+    Celery {
+        /// Why.
+        reason: String,
+        /// Whether the way to them is broken, so that none could.
+        is_outage: bool,
+    },
 }
 
 impl GenerateError {
@@ -75,7 +83,7 @@ impl GenerateError {
     pub const fn class(&self) -> RetryClass {
         match self {
             Self::Ollama(error) => error.class(),
-            Self::Gates { .. } => RetryClass::RetryLater,
+            Self::Gates { .. } | Self::Celery { .. } => RetryClass::RetryLater,
         }
     }
 
@@ -84,6 +92,7 @@ impl GenerateError {
         match self {
             Self::Ollama(error) => error.is_outage(),
             Self::Gates { .. } => false,
+            Self::Celery { is_outage, .. } => *is_outage,
         }
     }
 }
@@ -102,6 +111,12 @@ pub trait Generator: Send + Sync {
 
     /// The source of its terms.
     fn source(&self) -> Source;
+
+    /// Whether another process does the work, whose models and processors it shares: such work is held back where the
+    /// settings say so.
+    fn needs_a_server(&self) -> bool {
+        false
+    }
 
     /// How many tags a worker may claim at once and still finish within one lease, at least 1.
     fn batch_size(&self) -> usize;

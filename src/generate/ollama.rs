@@ -148,6 +148,10 @@ impl Generator for OllamaGenerator {
         Source::Ollama
     }
 
+    fn needs_a_server(&self) -> bool {
+        true
+    }
+
     /// One: an answer takes minutes on a small machine, and so may the second try.
     fn batch_size(&self) -> usize {
         1

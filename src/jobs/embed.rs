@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Event,
+    Event, crash,
     runner::{Runner, Step},
 };
 use crate::{
@@ -88,6 +88,7 @@ impl Runner {
                 batch.iter().map(|(_, input)| document_text(&input.tag_name, &input.terms)).collect();
             match self.embedder.embed_documents(&texts).await {
                 Ok((space, vectors)) => {
+                    crash::point("in_batch");
                     let (made, unchecked) = self.check_meanings(&space, &batch).await;
                     outage = unchecked;
                     self.store_vectors(&space, batch, vectors, made).await;
@@ -128,6 +129,7 @@ impl Runner {
                 meaning,
             })
             .collect();
+        crash::point("before_acknowledgement");
         match self.store.complete_embeddings(space, &done).await {
             Ok(outcomes) => {
                 for (((leased, input), outcome), done) in batch.iter().zip(outcomes).zip(&done) {

@@ -5,14 +5,14 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Event,
+    Event, crash,
     runner::{Runner, Step},
 };
 use crate::{
-    domain::{GeneratePayload, JobKind, JobState, LeasedJob, Tag, TagName, TagRef},
+    domain::{GeneratePayload, JobState, LeasedJob, Tag, TagName, TagRef},
     generate::{GenerateError, Generation, GenerationRequest},
     ollama::RetryClass,
-    store::{ClaimOrder, Finish, Generated, GenerationDone, GenerationNeed, GenerationOutcome, StoreError},
+    store::{Finish, Generated, GenerationDone, GenerationNeed, GenerationOutcome, StoreError},
 };
 
 /// Most names of related tags that a generator is told.
@@ -32,14 +32,10 @@ enum Ended {
 }
 
 impl Runner {
-    /// Claims and runs a batch of `generate` jobs.
-    pub(super) async fn generate_step(&self, order: ClaimOrder, stop: &CancellationToken) -> Result<Step, StoreError> {
-        let jobs = self.claim(JobKind::Generate, order, self.generator.batch_size()).await?;
-        if jobs.is_empty() {
-            return Ok(Step::Idle);
-        }
-        let outage = self.under_heartbeat(&jobs, stop, self.generate_all(&jobs)).await;
-        Ok(if outage == Some(true) { Step::Outage } else { Step::Worked })
+    /// Runs claimed `generate` jobs.
+    pub(super) async fn generate_claimed(&self, jobs: &[LeasedJob], stop: &CancellationToken) -> Step {
+        let outage = self.under_heartbeat(jobs, stop, self.generate_all(jobs)).await;
+        if outage == Some(true) { Step::Outage } else { Step::Worked }
     }
 
     /// Runs the jobs one after the other and stores what came of them together. True when the generator was found to
@@ -82,16 +78,19 @@ impl Runner {
         // Plain SQL can write names that the API would refuse.
         let tag_name =
             TagName::parse(&tag.name).map_err(|error| Ended::With(Finish::Failed { error: error.to_string() }))?;
-        let related_tags = match self.store.similar_tag_names(&tag, RELATED_TAGS).await {
-            Ok(names) => names,
+        let mut related_tags = leased.job.told_related_tags();
+        match self.store.similar_tag_names(&tag, RELATED_TAGS).await {
+            Ok(names) => related_tags.extend(names),
             Err(error) => return Err(self.store_failed(leased, &error)),
-        };
+        }
+        related_tags.truncate(RELATED_TAGS);
         let request =
             GenerationRequest { tag: TagRef { tag_type: tag.tag_type, tag_name }, related_tags, rejected_keys };
         let started = std::time::Instant::now();
         let generation =
             self.generator.generate(&request).await.map_err(|error| self.generation_failed(leased, &error))?;
         metrics::histogram!("musonym_generation_seconds").record(started.elapsed().as_secs_f64());
+        crash::point("after_generation");
         Ok((tag, self.done(leased, &payload, generation)))
     }
 
@@ -148,6 +147,7 @@ impl Runner {
                 other => break other,
             }
         };
+        crash::point("after_save");
         match outcomes {
             Ok(outcomes) => {
                 for ((leased, tag, _), outcome) in done.iter().zip(outcomes) {

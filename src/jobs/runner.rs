@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Event, Events, lane::Lane};
+use super::{Event, Events, crash, lane::Lane, restraint::Restraint};
 use crate::{
     domain::{JobKind, JobState, Lease, LeasedJob},
     embed::EmbedService,
@@ -19,10 +19,6 @@ use crate::{
 
 /// The longest sleep: a safety net, for changes and due moments wake the loop before.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
-
-/// Claims of generation after which waiting embeddings get their turn. Long phases keep two models that do not fit
-/// together from evicting each other at every job.
-const GENERATION_PHASE: u32 = 32;
 
 /// How long work in flight may go on after a stop is asked for; then it is handed back.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -41,6 +37,23 @@ pub struct RunnerSettings {
     pub embed_batch: usize,
     /// Whether generated terms that mean something else than their tag are put aside.
     pub meaning_gate: bool,
+    /// Generations in flight at once.
+    pub parallel: usize,
+    /// How generation holds back.
+    pub restraint: Restraint,
+}
+
+impl Default for RunnerSettings {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(60),
+            retry_base: Duration::from_secs(2),
+            embed_batch: 32,
+            meaning_gate: true,
+            parallel: 1,
+            restraint: Restraint::default(),
+        }
+    }
 }
 
 /// One worker.
@@ -52,15 +65,11 @@ pub struct Runner {
     pub(super) settings: RunnerSettings,
     /// Names this worker in leases.
     worker: String,
-    lanes: Mutex<Lanes>,
-}
-
-#[derive(Debug, Default)]
-struct Lanes {
-    generate: Lane,
-    embed: Lane,
-    /// Claims of generation in this phase.
-    generated: u32,
+    /// Held while jobs are claimed, so that the claims of one worker follow each other.
+    pub(super) generate_lane: Mutex<Lane>,
+    pub(super) embed_lane: Mutex<Lane>,
+    /// Held by whoever keeps house.
+    pub(super) house: Mutex<()>,
 }
 
 /// How a step of work ended for its lane.
@@ -84,7 +93,17 @@ impl Runner {
         settings: RunnerSettings,
     ) -> Self {
         let worker = format!("{}-{:08x}", std::process::id(), fastrand::u32(..));
-        Self { store, generator, embedder, events, settings, worker, lanes: Mutex::default() }
+        Self {
+            store,
+            generator,
+            embedder,
+            events,
+            settings,
+            worker,
+            generate_lane: Mutex::default(),
+            embed_lane: Mutex::default(),
+            house: Mutex::default(),
+        }
     }
 
     /// Works until `stop` is cancelled; what is in flight is then finished within seconds or handed back.
@@ -93,7 +112,7 @@ impl Runner {
         let mut changes = self.store.changes();
         while !stop.is_cancelled() {
             changes.mark_unchanged();
-            if !self.step(&stop).await {
+            if !self.round(&stop).await {
                 self.sleep(&mut changes, &stop).await;
             }
         }
@@ -102,92 +121,16 @@ impl Runner {
 
     /// Works until no job can be claimed any more; those that wait for a server that is absent are left waiting.
     pub async fn drain(&self, stop: CancellationToken) {
-        while !stop.is_cancelled() && self.step(&stop).await {}
-    }
-
-    /// One round: generation until its phase is over or nothing waits, else embedding. False when there was nothing to
-    /// do.
-    async fn step(&self, stop: &CancellationToken) -> bool {
-        if let Err(error) = self.store.fill_missing_keys().await {
-            tracing::warn!(%error, "keys of tags written by plain SQL could not be computed");
-        }
-        let filled = self.fill_standby().await;
-        let mut lanes = self.lanes.lock().await;
-        let lanes = &mut *lanes;
-        if lanes.generated < GENERATION_PHASE {
-            lanes.generated += 1;
-            if self.step_lane(JobKind::Generate, &mut lanes.generate, stop).await {
-                return true;
-            }
-        }
-        lanes.generated = 0;
-        let embedded = self.step_lane(JobKind::Embed, &mut lanes.embed, stop).await;
-        // A phase that ended by its length may have left generation waiting.
-        if embedded || self.step_lane(JobKind::Generate, &mut lanes.generate, stop).await || filled {
-            return true;
-        }
-        self.calibrate().await
-    }
-
-    /// Whether a space was measured anew, now that nothing else is to do.
-    async fn calibrate(&self) -> bool {
-        match self.embedder.calibrate().await {
-            Ok(measured) => measured > 0,
-            Err(error) if error.is_outage() => false,
-            Err(error) => {
-                tracing::warn!(%error, "cosines could not be calibrated");
-                false
-            }
-        }
-    }
-
-    /// Whether tags got their vectors in the standby's space. They are derived and cost milliseconds: no jobs.
-    async fn fill_standby(&self) -> bool {
-        match self.embedder.fill_standby().await {
-            Ok(filled) => filled > 0,
-            Err(error) => {
-                tracing::warn!(%error, "vectors of the built-in space could not be made");
-                false
-            }
-        }
-    }
-
-    async fn step_lane(&self, kind: JobKind, lane: &mut Lane, stop: &CancellationToken) -> bool {
-        if stop.is_cancelled() || lane.paused(Instant::now()).is_some() {
-            return false;
-        }
-        let order = lane.next_order();
-        let worked = match kind {
-            JobKind::Generate => self.generate_step(order, stop).await,
-            JobKind::Embed => self.embed_step(order, stop).await,
-        };
-        match worked {
-            Ok(Step::Idle) => false,
-            Ok(Step::Worked) => {
-                lane.recovered();
-                true
-            }
-            Ok(Step::Outage) => {
-                let pause = lane.outage(Instant::now());
-                tracing::warn!(job.kind = %kind, pause_s = pause.as_secs(), "jobs wait for a server that is not there");
-                false
-            }
-            Err(error) => {
-                let pause = lane.outage(Instant::now());
-                tracing::error!(job.kind = %kind, %error, pause_s = pause.as_secs(), "the queue cannot be worked on");
-                false
-            }
-        }
+        while !stop.is_cancelled() && self.round(&stop).await {}
     }
 
     /// Sleeps until something changes, a job is due, a pause ends, or a stop is asked for.
     async fn sleep(&self, changes: &mut watch::Receiver<u64>, stop: &CancellationToken) {
         let now = Instant::now();
         let mut wake = now + LONGEST_SLEEP;
-        let paused = {
-            let lanes = self.lanes.lock().await;
-            [(JobKind::Generate, lanes.generate.paused(now)), (JobKind::Embed, lanes.embed.paused(now))]
-        };
+        let (generate, embed) = (self.generate_lane.lock().await, self.embed_lane.lock().await);
+        let paused = [(JobKind::Generate, generate.waits_until(now)), (JobKind::Embed, embed.waits_until(now))];
+        drop((generate, embed));
         for (kind, paused) in paused {
             let due = match paused {
                 Some(until) => Some(until),
@@ -214,6 +157,9 @@ impl Runner {
         limit: usize,
     ) -> Result<Vec<LeasedJob>, StoreError> {
         let claimed = self.store.claim(kind, order, &self.worker, self.settings.lease, limit).await?;
+        if !claimed.is_empty() {
+            crash::point("after_claim");
+        }
         for leased in &claimed {
             self.announce(leased, JobState::Running, None);
         }

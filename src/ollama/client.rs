@@ -1,11 +1,13 @@
 //! The client: one method per call, every answer bounded in size and time, every failure an [`OllamaError`].
 
 use std::error::Error as _;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use reqwest::{RequestBuilder, Response, redirect};
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::breaker::{Breaker, BreakerState, DEFAULT_THRESHOLD};
 use super::error::{OllamaError, printable};
 use super::host::{HostError, parse_host, without_credentials};
 use super::wire::{
@@ -65,6 +67,9 @@ pub struct OllamaClient {
     base: String,
     shown: String,
     timeouts: OllamaTimeouts,
+    breaker: Arc<Breaker>,
+    /// The model that was asked last.
+    last_model: Arc<Mutex<Option<String>>>,
 }
 
 impl std::fmt::Debug for OllamaClient {
@@ -105,7 +110,19 @@ impl OllamaClient {
             http = http.tls_certs_only([]);
         }
         let http = http.build().map_err(|e| HostError::Client(root_cause(&e)))?;
-        Ok(Self { http, shown: without_credentials(&base), base, timeouts })
+        let breaker = Arc::new(Breaker::new(DEFAULT_THRESHOLD));
+        Ok(Self { http, shown: without_credentials(&base), base, timeouts, breaker, last_model: Arc::default() })
+    }
+
+    /// The same, with a breaker that opens after so many failures in a row.
+    #[must_use]
+    pub fn with_breaker(self, threshold: u32) -> Self {
+        Self { breaker: Arc::new(Breaker::new(threshold)), ..self }
+    }
+
+    /// Whether calls of models are sent at present.
+    pub fn breaker(&self) -> BreakerState {
+        self.breaker.state(Instant::now())
     }
 
     /// Where Ollama is, without credentials: for messages and logs.
@@ -141,7 +158,11 @@ impl OllamaClient {
                 num_ctx: options.num_ctx,
             },
         };
-        let wire: GeneratedWire = self.answer(self.post("generate").json(&body), &call).await?;
+        let wire: GeneratedWire = self.model_call(self.post("generate").json(&body), &call).await?;
+        answered_by(&request.model, wire.model.as_deref())?;
+        if let Some(tokens) = wire.eval_count {
+            record_speed(tokens, wire.eval_duration);
+        }
         match wire.done_reason.as_deref() {
             Some("length") => {
                 return Err(OllamaError::CutShort { text: wire.response.chars().take(MAX_CUT_SHORT_CHARS).collect() });
@@ -190,7 +211,8 @@ impl OllamaClient {
         let timeout = self.timeouts.embed_base.saturating_add(self.timeouts.embed_per_input.saturating_mul(count));
         let call = Call { name: "embed", model: Some(model), timeout, max_bytes: MAX_EMBEDDED_BYTES };
         let body = EmbedWire { model, input: inputs, truncate: true, dimensions, keep_alive };
-        let wire: EmbeddedWire = self.answer(self.post("embed").json(&body), &call).await?;
+        let wire: EmbeddedWire = self.model_call(self.post("embed").json(&body), &call).await?;
+        answered_by(model, wire.model.as_deref())?;
         checked_vectors(wire.embeddings, inputs.len())
     }
 
@@ -244,6 +266,35 @@ impl OllamaClient {
 
     fn short_call(&self, name: &'static str) -> Call<'static> {
         Call { name, model: None, timeout: self.timeouts.short, max_bytes: MAX_OTHER_BYTES }
+    }
+
+    /// Sends what a model is to work on, if the breaker lets it.
+    async fn model_call<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+        call: &Call<'_>,
+    ) -> Result<T, OllamaError> {
+        let permit = self.breaker.admit(Instant::now())?;
+        self.note_switch(call.model);
+        let result = self.answer(request, call).await;
+        permit.end(&result, Instant::now());
+        metrics::counter!(
+            "musonym_ollama_calls_total",
+            "call" => call.name, "outcome" => result.as_ref().map_or_else(OllamaError::cause, |_| "ok")
+        )
+        .increment(1);
+        result
+    }
+
+    /// Counts how often another model is asked than the time before: each may cost a small machine a load from disk.
+    fn note_switch(&self, model: Option<&str>) {
+        let mut last = self.last_model.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_deref() != model {
+            if last.is_some() {
+                metrics::counter!("musonym_model_switches_total").increment(1);
+            }
+            *last = model.map(str::to_owned);
+        }
     }
 
     /// Sends a request and reads its whole answer.
@@ -319,6 +370,26 @@ fn with_tag(name: &str) -> String {
 }
 
 /// Vectors as promised: as many as texts, of one width, finite, of length 1.
+/// Refuses the answer of another model than the one that was asked.
+fn answered_by(asked: &str, answered: Option<&str>) -> Result<(), OllamaError> {
+    match answered {
+        Some(other) if !with_tag(other).eq_ignore_ascii_case(&with_tag(asked)) => {
+            Err(OllamaError::bad_answer(&format!("the model {other} answered in place of {asked}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Counts what a model wrote, and how fast; `duration` in nanoseconds.
+fn record_speed(tokens: u64, duration: u64) {
+    metrics::counter!("musonym_generated_tokens_total").increment(tokens);
+    if duration > 0 {
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let speed = tokens as f64 / (duration as f64 / 1e9);
+        metrics::gauge!("musonym_generated_tokens_per_second").set(speed);
+    }
+}
+
 fn checked_vectors(mut vectors: Vec<Vec<f32>>, texts: usize) -> Result<Vec<Vec<f32>>, OllamaError> {
     let bad = |problem: String| Err(OllamaError::BadAnswer(problem));
     if vectors.len() != texts {

@@ -88,6 +88,14 @@ pub enum OllamaError {
         /// What it had written, for the trace.
         text: String,
     },
+    /// Nothing was sent: it has failed several times in a row, and is tried again later.
+    #[error("{reason}; tried again in {} s", .retry_in.as_secs() + 1)]
+    Paused {
+        /// What went wrong last.
+        reason: String,
+        /// How long nothing is sent still.
+        retry_in: Duration,
+    },
     /// The answer breaks Ollama's own contract: something else listens there, or it is a version that is not known.
     #[error("Ollama's answer cannot be used: {0}")]
     BadAnswer(String),
@@ -106,6 +114,7 @@ impl OllamaError {
             | Self::RunnerDied { .. }
             | Self::Server { .. }
             | Self::CutShort { .. }
+            | Self::Paused { .. }
             | Self::BadAnswer(_) => RetryClass::RetryLater,
             Self::Refused { .. } => RetryClass::Never,
         }
@@ -118,7 +127,43 @@ impl OllamaError {
     pub const fn is_outage(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. } | Self::Busy { .. } | Self::ModelMissing { .. } | Self::OutOfMemory { .. }
+            Self::Unreachable { .. }
+                | Self::Busy { .. }
+                | Self::ModelMissing { .. }
+                | Self::OutOfMemory { .. }
+                | Self::Paused { .. }
+        )
+    }
+
+    /// Its cause in one word, for metrics.
+    pub const fn cause(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::Timeout { .. } => "timeout",
+            Self::Busy { .. } => "busy",
+            Self::ModelMissing { .. } => "model_missing",
+            Self::OutOfMemory { .. } => "out_of_memory",
+            Self::RunnerDied { .. } => "runner_died",
+            Self::Server { .. } => "server_error",
+            Self::Refused { .. } => "refused",
+            Self::Cancelled { .. } => "cancelled",
+            Self::CutShort { .. } => "cut_short",
+            Self::Paused { .. } => "paused",
+            Self::BadAnswer(_) => "bad_answer",
+        }
+    }
+
+    /// Whether it speaks against the server itself, so that some of these in a row open the breaker. Other errors are
+    /// answers, if useless ones.
+    pub(super) const fn is_of_the_server(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::Timeout { .. }
+                | Self::Busy { .. }
+                | Self::OutOfMemory { .. }
+                | Self::RunnerDied { .. }
+                | Self::Server { .. }
         )
     }
 

@@ -135,6 +135,8 @@ pub(super) struct OptionsWire {
 
 #[derive(Deserialize)]
 pub(super) struct GeneratedWire {
+    #[serde(default)]
+    pub(super) model: Option<String>,
     pub(super) response: String,
     pub(super) done: bool,
     #[serde(default)]
@@ -143,6 +145,8 @@ pub(super) struct GeneratedWire {
     pub(super) prompt_eval_count: Option<u64>,
     #[serde(default)]
     pub(super) eval_count: Option<u64>,
+    #[serde(default)]
+    pub(super) eval_duration: u64,
     #[serde(default)]
     pub(super) total_duration: u64,
     #[serde(default)]
@@ -161,6 +165,8 @@ pub(super) struct EmbedWire<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct EmbeddedWire {
+    #[serde(default)]
+    pub(super) model: Option<String>,
     pub(super) embeddings: Vec<Vec<f32>>,
 }
 

@@ -69,13 +69,14 @@ impl From<sqlx::Error> for StoreError {
 }
 
 /// Indices of ours whose breach means that somebody else has just written the same: trying again finds it.
-const OUR_UNIQUE: [&str; 6] = [
+const OUR_UNIQUE: [&str; 7] = [
     "job_one_queued",
     "job_one_running",
     "mir_synonym_one_active",
     "genre_tag_name_key",
     "mood_tag_name_key",
     "webhook_delivery_pkey",
+    "celery_task_pkey",
 ];
 
 /// What an error of PostgreSQL or of the connection to it means, by its code

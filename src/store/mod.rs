@@ -10,6 +10,7 @@
 #![expect(clippy::duplicate_mod, reason = "docs/adr/0006: the statements are compiled once for each database")]
 
 mod batches;
+mod celery;
 mod error;
 mod export;
 mod lint;
@@ -27,6 +28,9 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 pub use batches::{Batch, BatchAsk, BatchAskError, BatchOf, BatchState, BatchStore, StartedBatch, parse_age};
+pub use celery::{
+    CeleryAnswer, CeleryFailure, CeleryJob, CeleryRequest, CeleryStore, CeleryWork, NewCeleryTask, Owed, OwedTask,
+};
 pub use error::StoreError;
 pub use export::{
     EXPORT_FORMAT, ExportDetail, ExportHeader, ExportRecord, ExportRevision, ExportRow, ExportSynonyms, ExportVector,
@@ -226,6 +230,9 @@ pub trait JobStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<LeasedJob>>;
 
+    /// Whether a job of this kind is due that somebody waits for.
+    async fn is_urgent_due(&self, kind: JobKind) -> Result<bool>;
+
     /// Extends leases; returns those that were lost to another worker or cancelled.
     async fn extend_leases(&self, leases: &[Lease], lease: Duration) -> Result<Vec<Lease>>;
 
@@ -372,6 +379,7 @@ pub trait Store:
     + ReviewStore
     + JobStore
     + BatchStore
+    + CeleryStore
     + SteeringStore
     + SpaceStore
     + SearchStore
@@ -386,6 +394,7 @@ impl<T> Store for T where
         + ReviewStore
         + JobStore
         + BatchStore
+        + CeleryStore
         + SteeringStore
         + SpaceStore
         + SearchStore

@@ -142,6 +142,8 @@ pub enum ClaimOrder {
     Priority,
     /// The oldest, however urgent: used for every so many claims, so that low priority never starves.
     Age,
+    /// Only what somebody waits for ([`crate::domain::Priority::HIGH`] and above), the most urgent first.
+    Urgent,
 }
 
 /// How an attempt ended, other than by stored synonyms or vectors.

@@ -66,3 +66,36 @@ async fn kill_9_five_times_during_200_tags_loses_nothing_and_repeats_at_most_one
     assert!((TAGS..=TAGS + KILLS).contains(&calls), "{calls} generations for {TAGS} tags and {KILLS} kills");
     println!("{calls} generations for {TAGS} tags and {KILLS} kills");
 }
+
+/// The points of `jobs/crash.rs`, and the passing at which the worker ends there.
+const POINTS: [(&str, usize); 5] =
+    [("after_claim", 3), ("after_generation", 3), ("after_save", 3), ("in_batch", 1), ("before_acknowledgement", 1)];
+
+#[tokio::test]
+async fn a_worker_that_ends_at_any_point_leaves_one_revision_a_tag_and_repeats_at_most_one_generation() {
+    const TAGS: usize = 6;
+    for (point, passing) in POINTS {
+        let ollama = FakeOllama::start().await;
+        let home = Home::new(ollama.url()).with("MUSONYM_JOBS__LEASE_SECONDS", "1");
+        let names: Vec<String> = (0..TAGS).map(|number| format!("crash test genre {number}")).collect();
+        std::fs::write(home.path().join("tags.txt"), names.join("\n")).unwrap();
+        home.run(&["tags", "import", "tags.txt", "--type", "genre"]).await;
+
+        let planned = format!("{point}:{passing}");
+        let ended = home.command(&["worker"]).env("MUSONYM_TEST_CRASH", &planned).output().await.unwrap();
+        assert!(!ended.status.success() && ended.status.code().is_none(), "{point}: the worker did not end there");
+
+        let server = home.serve(&[]).await;
+        server.settled().await;
+        let (_, jobs) = server.get("/api/jobs?limit=1").await;
+        assert_eq!((jobs["counts"]["dead"].as_u64(), jobs["counts"]["failed"].as_u64()), (Some(0), Some(0)), "{point}");
+        for name in &names {
+            let (status, row) = server.get(&format!("/api/synonyms/genre/{}", name.replace(' ', "%20"))).await;
+            assert_eq!((status, &row["embedding"]["dimensions"]), (200, &768.into()), "{point}: {name}");
+            let (_, revisions) = server.get(&format!("/api/synonyms/{}/revisions", row["id"])).await;
+            assert_eq!(revisions["items"].as_array().unwrap().len(), 1, "{point}: {name}: {revisions}");
+        }
+        let calls: usize = ollama.generated_tags().values().sum();
+        assert!((TAGS..=TAGS + 1).contains(&calls), "{point}: {calls} generations for {TAGS} tags");
+    }
+}

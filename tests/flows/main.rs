@@ -14,3 +14,4 @@ mod ollama;
 mod processes;
 mod real_input;
 mod reembed;
+mod worker;

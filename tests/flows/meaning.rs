@@ -190,6 +190,7 @@ impl Worker {
             retry_base: Duration::from_millis(1),
             embed_batch: 32,
             meaning_gate: true,
+            ..RunnerSettings::default()
         };
         let runner = Runner::new(Arc::clone(&store), Arc::new(Fixed), service, Events::default(), settings);
         Self { runner, store, embedder, _folder: folder }
@@ -245,6 +246,7 @@ async fn an_outage_in_the_check_keeps_the_vectors_and_the_check_is_made_up_for()
             retry_base: Duration::from_millis(1),
             embed_batch: 32,
             meaning_gate: true,
+            ..RunnerSettings::default()
         },
     );
     runner.drain(CancellationToken::new()).await;

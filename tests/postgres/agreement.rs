@@ -35,6 +35,7 @@ async fn measured(store: Arc<dyn Store>, queries: &[LabelledQuery]) -> (Scores, 
         retry_base: Duration::from_millis(1),
         embed_batch: 32,
         meaning_gate: true,
+        ..RunnerSettings::default()
     };
     Runner::new(
         Arc::clone(&store),

@@ -57,6 +57,7 @@ async fn work(store: &Arc<dyn Store>) {
         retry_base: std::time::Duration::from_millis(10),
         embed_batch: 32,
         meaning_gate: true,
+        ..RunnerSettings::default()
     };
     Runner::new(Arc::clone(store), Arc::new(LexiconGenerator::default()), service, Events::default(), settings)
         .drain(tokio_util::sync::CancellationToken::new())

@@ -108,6 +108,7 @@ impl Library {
             retry_base: Duration::from_millis(1),
             embed_batch: 32,
             meaning_gate: true,
+            ..RunnerSettings::default()
         };
         let (store, service) = (Arc::clone(&self.store), Arc::clone(&self.service));
         let runner = Runner::new(store, Arc::new(LexiconGenerator::default()), service, Events::default(), settings);

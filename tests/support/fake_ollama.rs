@@ -50,6 +50,8 @@ pub enum Fault {
     BadEmbeddingCount,
     /// pull: an error line in a stream that began with status 200.
     ErrorLine(String),
+    /// generate, embed: another model answers, and says so.
+    AnotherModel,
 }
 
 impl Fault {
@@ -60,6 +62,7 @@ impl Fault {
             Self::Prose | Self::EndlessWhitespace => call == "generate",
             Self::WrongDimensions | Self::BadEmbeddingCount => call == "embed",
             Self::ErrorLine(_) => call == "pull",
+            Self::AnotherModel => matches!(call, "generate" | "embed"),
         }
     }
 }
@@ -91,6 +94,9 @@ struct State {
     runner_options: HashMap<String, serde_json::Value>,
     violations: Vec<String>,
     faults: VecDeque<Fault>,
+    /// Of each hundred calls of generate so many go wrong, by these faults in turn.
+    mix: (usize, Vec<Fault>),
+    mixed: usize,
     scripted: HashMap<String, VecDeque<String>>,
     delay: Duration,
     generate_calls: usize,
@@ -204,6 +210,16 @@ impl FakeOllama {
     /// The next `count` calls that the fault fits go wrong.
     pub fn fail_next(&self, count: usize, fault: Fault) {
         self.shared.state().faults.extend(std::iter::repeat_n(fault, count));
+    }
+
+    /// From now on, of each hundred calls of generate so many go wrong, evenly spread, by these faults in turn.
+    pub fn mix_faults(&self, of_hundred: usize, faults: Vec<Fault>) {
+        self.shared.state().mix = (of_hundred, faults);
+    }
+
+    /// How many calls the mix has made go wrong.
+    pub fn mixed_faults(&self) -> usize {
+        self.shared.state().mixed
     }
 
     /// Takes back faults that have not happened.

@@ -7,3 +7,4 @@ pub mod fake_ollama;
 pub mod postgres;
 pub mod server;
 pub mod services;
+pub mod worker;

@@ -105,3 +105,8 @@ impl RedisServer {
         keys
     }
 }
+
+/// The Python with Celery and Flower in it (`scripts/test` makes it); `None` to skip the test.
+pub fn celery_python() -> Option<PathBuf> {
+    required("MUSONYM_TEST_CELERY_PYTHON").map(PathBuf::from)
+}

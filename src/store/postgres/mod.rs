@@ -22,6 +22,8 @@ mod admin;
 mod batch_jobs;
 #[path = "../sql/batches.rs"]
 mod batches;
+#[path = "../sql/celery.rs"]
+mod celery;
 #[path = "../sql/export.rs"]
 mod export;
 #[path = "../sql/generation.rs"]

@@ -77,6 +77,7 @@ impl AdminStore for SqlStore {
                          SELECT 1 FROM job_batch b WHERE b.id = batch_id AND b.ended_at IS NOT NULL))",
                 earlier(now, retention.jobs),
             ),
+            ("DELETE FROM celery_task WHERE answered_at < $1", earlier(now, retention.jobs)),
             ("DELETE FROM webhook_delivery WHERE received_at < $1", earlier(now, retention.deliveries)),
             ("DELETE FROM synonym_revision WHERE created_at < $1", earlier(now, retention.revisions)),
         ] {

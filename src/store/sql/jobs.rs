@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use sqlx::{Row, types::Json};
 
 use super::{
-    SqlStore, batch_jobs,
+    SqlStore, batch_jobs, celery,
     dialect::{self, DbConnection, Moment, later, now},
     rows,
 };
 use crate::{
-    domain::{GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, Timestamp},
+    domain::{GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, RELATED_TAGS, Timestamp},
     store::{
         ClaimOrder, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, GenerationDone, GenerationNeed,
         GenerationOutcome, JobCounts, JobFilter, JobStore, Listing, Page, Result, StoreError, WebhookEvent,
@@ -28,7 +28,7 @@ macro_rules! claim_sql {
              WHERE id ",
             claim_from!(
                 "SELECT id FROM job AS waiting
-                 WHERE kind = $1 AND state = 'queued' AND run_at <= $2 AND NOT EXISTS (
+                 WHERE kind = $1 AND state = 'queued' AND run_at <= $2 AND priority >= $8 AND NOT EXISTS (
                      SELECT 1 FROM job WHERE dedup_key = waiting.dedup_key AND state = 'running')
                  ORDER BY ",
                 $order,
@@ -66,7 +66,7 @@ impl JobStore for SqlStore {
         // After the wait for the lock, which is no part of the lease.
         let now = now();
         let claim = match order {
-            ClaimOrder::Priority => claim_sql!("priority DESC, id"),
+            ClaimOrder::Priority | ClaimOrder::Urgent => claim_sql!("priority DESC, id"),
             ClaimOrder::Age => claim_sql!("id"),
         };
         let rows = sqlx::query(claim)
@@ -77,6 +77,7 @@ impl JobStore for SqlStore {
             .bind(worker)
             .bind(later(now, lease))
             .bind(format!("{:016x}", fastrand::u64(..)))
+            .bind(i32::from(least_priority(order).value()))
             .fetch_all(&mut *transaction)
             .await?;
         let mut leased = rows
@@ -88,13 +89,28 @@ impl JobStore for SqlStore {
             .collect::<Result<Vec<_>>>()?;
         // RETURNING has no order of its own.
         match order {
-            ClaimOrder::Priority => {
+            ClaimOrder::Priority | ClaimOrder::Urgent => {
                 leased.sort_by_key(|leased| (std::cmp::Reverse(leased.job.priority), leased.job.id));
             }
             ClaimOrder::Age => leased.sort_by_key(|leased| leased.job.id),
         }
         self.commit(transaction).await?;
         Ok(leased)
+    }
+
+    async fn is_urgent_due(&self, kind: JobKind) -> Result<bool> {
+        let due: Option<i64> = sqlx::query_scalar(
+            "SELECT id FROM job AS waiting
+             WHERE kind = $1 AND state = 'queued' AND run_at <= $2 AND priority >= $3 AND NOT EXISTS (
+                 SELECT 1 FROM job WHERE dedup_key = waiting.dedup_key AND state = 'running')
+             LIMIT 1",
+        )
+        .bind(kind.as_str())
+        .bind(now())
+        .bind(i32::from(Priority::HIGH.value()))
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(due.is_some())
     }
 
     async fn extend_leases(&self, leases: &[Lease], lease: Duration) -> Result<Vec<Lease>> {
@@ -242,6 +258,14 @@ impl JobStore for SqlStore {
     }
 }
 
+/// What a claim in this order leaves waiting.
+const fn least_priority(order: ClaimOrder) -> Priority {
+    match order {
+        ClaimOrder::Priority | ClaimOrder::Age => Priority::LEAST,
+        ClaimOrder::Urgent => Priority::HIGH,
+    }
+}
+
 /// The cursor of a list that runs from new to old.
 pub(super) struct Before(pub(super) i64);
 
@@ -352,11 +376,14 @@ pub(super) async fn enqueue(connection: &mut DbConnection, job: &NewJob) -> Resu
 
 /// What a payload asks for beyond the plain work, as a patch for the payload of another job of the same work.
 fn wishes(payload: &serde_json::Value) -> serde_json::Value {
-    let wishes: serde_json::Map<String, serde_json::Value> = ["force", "refresh"]
+    let mut wishes: serde_json::Map<String, serde_json::Value> = ["force", "refresh"]
         .into_iter()
         .filter(|wish| payload.get(wish).and_then(serde_json::Value::as_bool).unwrap_or_default())
         .map(|wish| (wish.to_owned(), true.into()))
         .collect();
+    if let Some(related_tags) = payload.get(RELATED_TAGS) {
+        wishes.insert(RELATED_TAGS.to_owned(), related_tags.clone());
+    }
     serde_json::Value::Object(wishes)
 }
 
@@ -417,7 +444,7 @@ pub(super) async fn priority(connection: &mut DbConnection, lease: &Lease) -> Re
 }
 
 /// Ends a job without success.
-async fn end(connection: &mut DbConnection, id: i64, state: JobState, error: &str) -> Result<()> {
+pub(super) async fn end(connection: &mut DbConnection, id: i64, state: JobState, error: &str) -> Result<()> {
     sqlx::query(
         "UPDATE job SET state = $1, last_error = $2, lease_owner = NULL, lease_until = NULL, updated_at = $3 WHERE id = $4",
     )
@@ -446,6 +473,7 @@ async fn requeue(connection: &mut DbConnection, id: i64, reason: &str, run_at: M
         };
         enqueue(&mut *connection, &job).await?;
         batch_jobs::hand_over(&mut *connection, id, twin).await?;
+        celery::follow(&mut *connection, id, twin).await?;
         return end(connection, id, JobState::Cancelled, &format!("job {twin} does the same; {reason}")).await;
     }
     if batch_jobs::is_given_up(&mut *connection, id).await? {

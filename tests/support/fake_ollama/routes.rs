@@ -50,7 +50,12 @@ async fn arrive(shared: &Shared, call: &'static str) -> Result<Option<Fault>, Re
             _ => {}
         }
         let fitting = state.faults.iter().position(|fault| fault.fits(call));
-        (fitting.and_then(|position| state.faults.remove(position)), state.delay)
+        let fault = match fitting {
+            Some(position) => state.faults.remove(position),
+            None if call == "generate" => state.mixed_fault(),
+            None => None,
+        };
+        (fault, state.delay)
     };
     shared.received.send_modify(|received| *received += 1);
     // The sender lives as long as the fake: waiting cannot fail.
@@ -92,6 +97,18 @@ async fn pass(shared: &Shared, body: &Bytes) {
 }
 
 impl State {
+    /// The fault of the mix that this call of generate gets.
+    fn mixed_fault(&mut self) -> Option<Fault> {
+        let (share, faults) = &self.mix;
+        let due = |calls: usize| calls * share / 100;
+        if due(self.generate_calls) == due(self.generate_calls - 1) {
+            return None;
+        }
+        let fault = faults.get(self.mixed % faults.len().max(1)).cloned();
+        self.mixed += usize::from(fault.is_some());
+        fault
+    }
+
     fn refuse(&mut self, problem: String) -> Response {
         self.violations.push(problem.clone());
         error(400, problem)
@@ -153,8 +170,9 @@ async fn generate(FromState(shared): App, body: Bytes) -> Response {
         Some(Fault::EndlessWhitespace) => (format!("{{\"search_terms\": [\"x\"],{}", "\n \t".repeat(500)), true),
         _ => scripted.map_or_else(|| answers::answer_for(&tag), |answer| (answer, false)),
     };
+    let another = fault == Some(Fault::AnotherModel);
     Json(json!({
-        "model": model.name,
+        "model": if another { "another:latest" } else { &model.name },
         "created_at": "2026-08-01T12:00:00.000000000Z",
         "eval_count": text.split_whitespace().count(),
         "response": text,
@@ -213,8 +231,9 @@ async fn embed(FromState(shared): App, body: Bytes) -> Response {
         }
         _ => {}
     }
+    let another = fault == Some(Fault::AnotherModel);
     Json(json!({
-        "model": model.name,
+        "model": if another { "another:latest" } else { &model.name },
         "embeddings": embeddings,
         "total_duration": 14_143_917_u64,
         "load_duration": 1_019_500_u64,

@@ -1,0 +1,242 @@
+//! Whose turn it is: generation in long phases, then embedding, so that two models that do not fit into memory together do
+//! not evict each other at every job.
+
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    lane::Lane,
+    restraint::Held,
+    runner::{Runner, Step},
+};
+use crate::{
+    domain::{JobKind, LeasedJob},
+    store::{ClaimOrder, StoreError},
+};
+
+/// Claims of generation after which waiting embeddings get their turn.
+const GENERATION_PHASE: u32 = 64;
+
+/// Batches after which waiting generations get their turn.
+const EMBEDDING_PHASE: u32 = 64;
+
+/// The same in time, whichever comes first: a small machine takes more than a minute for a generation.
+const LONGEST_PHASE: Duration = Duration::from_secs(1800);
+
+/// How long background work lets queries pass before each call.
+const PASS: Duration = Duration::from_secs(1);
+
+/// A phase of generation, as its slots see it.
+struct Phase {
+    began: Instant,
+    claims: AtomicU32,
+    /// Slots that are at work.
+    busy: watch::Sender<usize>,
+}
+
+impl Phase {
+    fn is_over(&self) -> bool {
+        self.claims.load(Ordering::Relaxed) >= GENERATION_PHASE || self.began.elapsed() >= LONGEST_PHASE
+    }
+}
+
+impl Runner {
+    /// One round: a phase of generation, then one of embedding. False when there was nothing to do.
+    pub(super) async fn round(&self, stop: &CancellationToken) -> bool {
+        let kept = self.keep_house().await;
+        let generated = self.generation_phase(stop).await;
+        let embedded = self.embedding_phase(stop).await;
+        generated || embedded || kept || self.calibrate().await
+    }
+
+    /// Generations, as many at once as the settings allow, until nothing waits or the phase is over. The slots are polled
+    /// together and never wait for each other with a transaction open.
+    async fn generation_phase(&self, stop: &CancellationToken) -> bool {
+        let phase = Phase { began: Instant::now(), claims: AtomicU32::new(0), busy: watch::Sender::new(0) };
+        join_all((0..self.settings.parallel.max(1)).map(|_| self.generation_slot(&phase, stop))).await;
+        show_phase(None);
+        phase.claims.load(Ordering::Relaxed) > 0
+    }
+
+    /// One generation after the other, until the phase is over or nothing waits while no other slot works.
+    async fn generation_slot(&self, phase: &Phase, stop: &CancellationToken) {
+        let (mut changes, mut busy) = (self.store.changes(), phase.busy.subscribe());
+        while !phase.is_over() && !stop.is_cancelled() {
+            changes.mark_unchanged();
+            busy.mark_unchanged();
+            let Some(jobs) = self.claim_generation(phase).await else {
+                if *busy.borrow() == 0 {
+                    return;
+                }
+                tokio::select! { _ = changes.changed() => {} _ = busy.changed() => {} }
+                continue;
+            };
+            show_phase(Some(JobKind::Generate));
+            let began = Instant::now();
+            let ended = self.generate_claimed(&jobs, stop).await;
+            let mut lane = self.generate_lane.lock().await;
+            note_end(JobKind::Generate, &mut lane, Ok(ended));
+            if self.generator.needs_a_server() {
+                lane.rest_until(Instant::now() + self.settings.restraint.rest_after(began.elapsed()));
+            }
+            drop(lane);
+            phase.busy.send_modify(|busy| *busy -= 1);
+            self.keep_house().await;
+            // A model in this process keeps none of a server from its work: it need not wait for the phase's end.
+            if self.embedder.is_builtin() {
+                self.embed_once(stop).await;
+            }
+        }
+    }
+
+    /// Batches of embeddings until none waits, the phase is over, or a person waits for a generation.
+    async fn embedding_phase(&self, stop: &CancellationToken) -> bool {
+        let began = Instant::now();
+        let mut batches = 0;
+        while batches < EMBEDDING_PHASE && began.elapsed() < LONGEST_PHASE && self.embed_once(stop).await {
+            batches += 1;
+            if self.store.is_urgent_due(JobKind::Generate).await.unwrap_or_default() {
+                break;
+            }
+        }
+        show_phase(None);
+        batches > 0
+    }
+
+    /// A batch of embeddings, unless one is under way. False when nothing was done.
+    async fn embed_once(&self, stop: &CancellationToken) -> bool {
+        let Ok(mut lane) = self.embed_lane.try_lock() else { return false };
+        let now = Instant::now();
+        if stop.is_cancelled() || lane.paused(now).is_some() {
+            return false;
+        }
+        match self.store.jobs_paused().await {
+            Ok(paused) => {
+                let held = paused.map(|paused| Held::by_hand(&paused));
+                note_hold(JobKind::Embed, &mut lane, held.as_ref(), now);
+                if held.is_some() {
+                    return false;
+                }
+            }
+            Err(error) => return note_end(JobKind::Embed, &mut lane, Err(error)),
+        }
+        self.embedder.let_queries_pass(PASS).await;
+        show_phase(Some(JobKind::Embed));
+        let order = lane.next_order();
+        note_end(JobKind::Embed, &mut lane, self.embed_step(order, stop).await)
+    }
+
+    /// Claims what is to be generated next; `None` when nothing waits that may be done now.
+    async fn claim_generation(&self, phase: &Phase) -> Option<Vec<LeasedJob>> {
+        let now = Instant::now();
+        let mut lane = self.generate_lane.lock().await;
+        if lane.paused(now).is_some() || phase.is_over() {
+            return None;
+        }
+        match self.claim_what_may_be_done(&mut lane, now).await {
+            Ok(jobs) if jobs.is_empty() => None,
+            Ok(jobs) => {
+                phase.claims.fetch_add(1, Ordering::Relaxed);
+                phase.busy.send_modify(|busy| *busy += 1);
+                Some(jobs)
+            }
+            Err(error) => {
+                note_end(JobKind::Generate, &mut lane, Err(error));
+                None
+            }
+        }
+    }
+
+    async fn claim_what_may_be_done(&self, lane: &mut Lane, now: Instant) -> Result<Vec<LeasedJob>, StoreError> {
+        let urgent = self.store.is_urgent_due(JobKind::Generate).await?;
+        let held = match self.store.jobs_paused().await? {
+            Some(paused) => Some(Held::by_hand(&paused)),
+            None if self.generator.needs_a_server() => self.settings.restraint.held(),
+            None => None,
+        };
+        note_hold(JobKind::Generate, lane, held.as_ref(), now);
+        if held.is_some_and(|held| held.urgent_too || !urgent) {
+            return Ok(Vec::new());
+        }
+        if lane.resting(now).is_some() && !urgent {
+            return Ok(Vec::new());
+        }
+        let order = if urgent { ClaimOrder::Urgent } else { lane.next_order() };
+        self.embedder.let_queries_pass(PASS).await;
+        self.claim(JobKind::Generate, order, self.generator.batch_size()).await
+    }
+
+    /// What costs milliseconds and waits for no phase: keys of tags that plain SQL wrote, vectors of the standby. True when
+    /// tags got their vectors.
+    async fn keep_house(&self) -> bool {
+        let Ok(_one_at_a_time) = self.house.try_lock() else { return false };
+        if let Err(error) = self.store.fill_missing_keys().await {
+            tracing::warn!(%error, "keys of tags written by plain SQL could not be computed");
+        }
+        match self.embedder.fill_standby().await {
+            Ok(filled) => filled > 0,
+            Err(error) => {
+                tracing::warn!(%error, "vectors of the built-in space could not be made");
+                false
+            }
+        }
+    }
+
+    /// Whether a space was measured anew, now that nothing else is to do.
+    async fn calibrate(&self) -> bool {
+        match self.embedder.calibrate().await {
+            Ok(measured) => measured > 0,
+            Err(error) if error.is_outage() => false,
+            Err(error) => {
+                tracing::warn!(%error, "cosines could not be calibrated");
+                false
+            }
+        }
+    }
+}
+
+/// Notes for the lane how a step ended. True when work was done.
+fn note_end(kind: JobKind, lane: &mut Lane, ended: Result<Step, StoreError>) -> bool {
+    match ended {
+        Ok(Step::Idle) => false,
+        Ok(Step::Worked) => {
+            lane.recovered();
+            true
+        }
+        Ok(Step::Outage) => {
+            let pause = lane.outage(Instant::now());
+            tracing::warn!(job.kind = %kind, pause_ms = pause.as_millis(), "jobs wait for a server that is not there");
+            false
+        }
+        Err(error) => {
+            let pause = lane.outage(Instant::now());
+            tracing::error!(job.kind = %kind, %error, pause_ms = pause.as_millis(), "the queue cannot be worked on");
+            false
+        }
+    }
+}
+
+/// Notes for the lane whether work is held back, and tells what is new.
+fn note_hold(kind: JobKind, lane: &mut Lane, held: Option<&Held>, now: Instant) {
+    if lane.hold(held.map(|held| (held.reason.as_str(), now + held.look_again))) {
+        match held {
+            Some(held) => tracing::info!(job.kind = %kind, "jobs wait: {}", held.reason),
+            None => tracing::info!(job.kind = %kind, "jobs are worked on again"),
+        }
+    }
+    metrics::gauge!("musonym_jobs_held", "kind" => kind.as_str()).set(f64::from(u8::from(held.is_some())));
+}
+
+/// Shows which phase this worker is in.
+fn show_phase(phase: Option<JobKind>) {
+    for kind in [JobKind::Generate, JobKind::Embed] {
+        let is_now = f64::from(u8::from(phase == Some(kind)));
+        metrics::gauge!("musonym_worker_phase", "phase" => kind.as_str()).set(is_now);
+    }
+}

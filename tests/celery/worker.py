@@ -1,0 +1,27 @@
+"""A Python worker of the same queue: `python -m celery -A worker worker …`, with the broker's URL in BROKER."""
+
+import os
+
+from celery import Celery
+
+app = Celery("library", broker=os.environ["BROKER"], backend=os.environ["BROKER"])
+app.conf.task_default_queue = "synonym"
+app.conf.broker_transport_options = {"visibility_timeout": int(os.environ.get("VISIBILITY_TIMEOUT", "3600"))}
+app.conf.worker_prefetch_multiplier = 1
+
+
+@app.task(name="synonym.generate_synonyms_for_tag")
+def generate_synonyms_for_tag(tag_type, tag_name, force=False, related_tags=None):
+    if tag_name == "impossible":
+        raise ValueError("no such genre")
+    return {
+        "tag_type": tag_type,
+        "tag_name": tag_name,
+        "source": "python",
+        "synonyms": {
+            "search_terms": [f"{tag_name} by python", f"{tag_name} music", "second term", "third term", "fourth term"],
+            "related_tags": list(related_tags or ["ambient"]),
+            "usage_context": ["late evenings"],
+            "translations": {"en": [], "fr": ["musique de nuit"]},
+        },
+    }
