@@ -1,6 +1,7 @@
 //! A batch as the command line shows it: its standing in words, a live bar, and working until it is over.
 
 use std::{
+    fmt::Write as _,
     io::{self, IsTerminal},
     sync::Arc,
     time::Instant,
@@ -30,7 +31,8 @@ pub(super) fn standing(batch: &Batch) -> String {
         (batch.left, "left"),
     ] {
         if count > 0 {
-            text.push_str(&format!(", {count} {word}"));
+            // A String takes whatever it is given.
+            let _ = write!(text, ", {count} {word}");
         }
     }
     if batch.state == BatchState::Cancelled { text + " (cancelled)" } else { text }

@@ -281,15 +281,12 @@ async fn database(app: &App) -> Vec<Check> {
         }
         Err(error) => Check::not_ok("queue", true, error.to_string(), None),
     });
-    match app.store.jobs_paused().await {
-        Ok(None) => {}
-        Ok(Some(paused)) => {
-            checks.push(Check::not_ok("work", false, told(&paused), Some("musonym jobs resume".to_owned())))
-        }
-        Err(error) => {
-            checks.push(Check::not_ok("work", true, error.to_string(), Some("musonym jobs resume".to_owned())))
-        }
-    }
+    let resume = || Some("musonym jobs resume".to_owned());
+    checks.extend(match app.store.jobs_paused().await {
+        Ok(None) => None,
+        Ok(Some(paused)) => Some(Check::not_ok("work", false, told(&paused), resume())),
+        Err(error) => Some(Check::not_ok("work", true, error.to_string(), resume())),
+    });
     app.close().await;
     checks
 }

@@ -9,6 +9,7 @@ use super::{
     OutputArgs,
     batches::{follow, standing},
     error::CliError,
+    jobs::pause::told,
     output::{Output, say},
     progress::wait_for_job,
     render::{count, printable, printable_lines, sections},
@@ -117,6 +118,9 @@ async fn one(app: &App, name: &TagName, args: &GenerateArgs, shutdown: &Shutdown
     let payload = GeneratePayload { tag_type: tag.tag_type, tag_id: tag.id, force: args.force, refresh: true };
     let mut job = app.store.enqueue(&NewJob::generate(&payload, Priority::HIGH)).await?.job;
     if args.wait {
+        if let Some(paused) = app.store.jobs_paused().await? {
+            say(format_args!("{}: the job waits until then", told(&paused)));
+        }
         let chosen = app.generator().await?;
         let runner = app.runner(chosen.generator);
         let stop = shutdown.token().child_token();

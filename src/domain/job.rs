@@ -150,6 +150,8 @@ pub struct Job {
     /// Not claimed before this moment.
     #[schema(value_type = String, format = DateTime)]
     pub run_at: Timestamp,
+    /// The batch that it belongs to.
+    pub batch_id: Option<i64>,
     /// Why the last attempt failed, or why the job waits.
     pub last_error: Option<String>,
     /// What came of it, for a job that succeeded.

@@ -281,6 +281,7 @@ fn print(job: &Job, args: OutputArgs, output: &mut Output) -> Result<(), CliErro
         ("state", job.state.to_string()),
         ("attempts", format!("{} of {}", job.attempts, job.max_attempts)),
         ("not before", job.run_at.to_rfc3339()),
+        ("batch", job.batch_id.map_or_else(|| "-".to_owned(), |batch| batch.to_string())),
         ("last error", job.last_error.clone().unwrap_or_else(|| "-".to_owned())),
         ("result", result.unwrap_or_else(|| "-".to_owned())),
         ("created", job.created_at.to_rfc3339()),

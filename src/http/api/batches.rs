@@ -1,7 +1,7 @@
 //! `/api/jobs/batch`: generation of many tags, with its progress.
 #![expect(unused_qualifications, reason = "utoipa's expansion of `params(…)` qualifies the type")]
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json,
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use utoipa::{IntoParams, ToSchema};
 
-use super::events::{comment_on_failure, event_stream_of};
+use super::events::{comment_on_failure, encoded_event, event_stream_of};
 use crate::{
     domain::{Priority, Source},
     http::{
@@ -202,21 +202,19 @@ enum Telling {
 }
 
 /// The events of a batch from its state as it was read when `changes` was last looked at.
-fn news(
-    store: Arc<dyn Store>,
-    changes: watch::Receiver<u64>,
-    first: Batch,
-) -> impl Stream<Item = Result<SseEvent, Infallible>> {
+fn news(store: Arc<dyn Store>, changes: watch::Receiver<u64>, first: Batch) -> impl Stream<Item = SseEvent> {
     let start = (store, changes, Telling::Tell(Box::new(first)));
     stream::unfold(start, async |(store, mut changes, telling)| {
         let told = match telling {
             Telling::Over => return None,
-            Telling::Tell(batch) => return Some((event("progress", &batch), (store, changes, Telling::Told(batch)))),
+            Telling::Tell(batch) => {
+                return Some((encoded_event("progress", &batch), (store, changes, Telling::Told(batch))));
+            }
             Telling::Told(batch) => batch,
         };
         if told.has_ended() {
             let name = if told.state == BatchState::Cancelled { "cancelled" } else { "done" };
-            return Some((event(name, &told), (store, changes, Telling::Over)));
+            return Some((encoded_event(name, &told), (store, changes, Telling::Over)));
         }
         loop {
             tokio::time::sleep(LOOK_INTERVAL).await;
@@ -225,7 +223,7 @@ fn news(
             match store.batch(told.id).await {
                 Ok(Some(batch)) if stands_alike(&batch, &told) => {}
                 Ok(Some(batch)) => {
-                    return Some((event("progress", &batch), (store, changes, Telling::Told(Box::new(batch)))));
+                    return Some((encoded_event("progress", &batch), (store, changes, Telling::Told(Box::new(batch)))));
                 }
                 Ok(None) => return None,
                 // The next change is another chance.
@@ -242,11 +240,4 @@ fn stands_alike(batch: &Batch, before: &Batch) -> bool {
         (state, done, failed, cancelled, moved, left, priority)
     };
     standing(batch) == standing(before)
-}
-
-fn event(name: &str, batch: &Batch) -> Result<SseEvent, Infallible> {
-    Ok(SseEvent::default().event(name).json_data(batch).unwrap_or_else(|error| {
-        tracing::error!(%error, "an event could not be encoded");
-        SseEvent::default().comment("unencodable")
-    }))
 }

@@ -12,6 +12,7 @@ use axum::{
     },
 };
 use futures_util::{Stream, StreamExt, future::OptionFuture};
+use serde::Serialize;
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
 use crate::{
@@ -50,7 +51,7 @@ pub(in crate::http) async fn event_stream(
 /// An answer of these events, kept alive until they or the server come to their end.
 pub(super) fn event_stream_of<S>(events: S, stopping: Option<Extension<Stopping>>) -> impl IntoResponse + use<S>
 where
-    S: Stream<Item = Result<SseEvent, Infallible>> + Send + 'static,
+    S: Stream<Item = SseEvent> + Send + 'static,
 {
     let stopped = OptionFuture::from(stopping.map(|Extension(Stopping(stop))| stop.cancelled_owned()));
     let stopped = async move {
@@ -60,27 +61,29 @@ where
     };
     // nginx would hold events back until its buffer is full.
     let unbuffered = [(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"))];
-    (unbuffered, Sse::new(events.take_until(stopped)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    let events = events.map(Ok::<_, Infallible>).take_until(stopped);
+    (unbuffered, Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
 /// What is sent where the database could not be read: the log says why.
-pub(super) fn comment_on_failure(error: &StoreError) -> Result<SseEvent, Infallible> {
+pub(super) fn comment_on_failure(error: &StoreError) -> SseEvent {
     tracing::warn!(%error, "what is watched could not be read; trying again");
-    Ok(SseEvent::default().comment("the database could not be read; trying again"))
+    SseEvent::default().comment("the database could not be read; trying again")
 }
 
-fn encoded(
-    events: impl Stream<Item = Result<Event, BroadcastStreamRecvError>>,
-) -> impl Stream<Item = Result<SseEvent, Infallible>> {
-    events.map(|event| {
-        Ok(match event {
-            Ok(event) => SseEvent::default().event(event.name()).json_data(&event).unwrap_or_else(|error| {
-                tracing::error!(%error, "an event could not be encoded");
-                SseEvent::default().comment("unencodable")
-            }),
-            Err(BroadcastStreamRecvError::Lagged(skipped)) => {
-                SseEvent::default().comment(format!("lagged: {skipped} events were skipped"))
-            }
-        })
+/// An event of this name with `data` as JSON.
+pub(super) fn encoded_event(name: &str, data: &impl Serialize) -> SseEvent {
+    SseEvent::default().event(name).json_data(data).unwrap_or_else(|error| {
+        tracing::error!(%error, "an event could not be encoded");
+        SseEvent::default().comment("unencodable")
+    })
+}
+
+fn encoded(events: impl Stream<Item = Result<Event, BroadcastStreamRecvError>>) -> impl Stream<Item = SseEvent> {
+    events.map(|event| match event {
+        Ok(event) => encoded_event(event.name(), &event),
+        Err(BroadcastStreamRecvError::Lagged(skipped)) => {
+            SseEvent::default().comment(format!("lagged: {skipped} events were skipped"))
+        }
     })
 }

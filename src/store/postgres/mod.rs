@@ -18,6 +18,8 @@ mod watch;
 
 #[path = "../sql/admin.rs"]
 mod admin;
+#[path = "../sql/batch_jobs.rs"]
+mod batch_jobs;
 #[path = "../sql/batches.rs"]
 mod batches;
 #[path = "../sql/celery.rs"]

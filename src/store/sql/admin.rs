@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::{
-    SqlStore, batches,
+    SqlStore, batch_jobs,
     dialect::{self, earlier, now},
 };
 use crate::store::{AdminStore, ExportHeader, Result, Retention, VectorIndexReport};
@@ -67,7 +67,7 @@ impl AdminStore for SqlStore {
     async fn expire(&self, retention: &Retention) -> Result<u64> {
         let now = now();
         let mut transaction = self.begin().await?;
-        batches::settle(&mut transaction).await?;
+        batch_jobs::settle(&mut transaction).await?;
         let mut deleted = 0;
         for (delete, before) in [
             (
@@ -83,7 +83,7 @@ impl AdminStore for SqlStore {
         ] {
             deleted += sqlx::query(delete).bind(before).execute(&mut *transaction).await?.rows_affected();
         }
-        deleted += batches::expire(&mut transaction, earlier(now, retention.jobs)).await?;
+        deleted += batch_jobs::expire(&mut transaction, earlier(now, retention.jobs)).await?;
         sqlx::query("DELETE FROM vocabulary_change WHERE seq < (SELECT MAX(seq) FROM vocabulary_change) - $1")
             .bind(CHANGES_KEPT)
             .execute(&mut *transaction)

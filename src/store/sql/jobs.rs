@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::{Row, types::Json};
 
 use super::{
-    SqlStore, batches, celery,
+    SqlStore, batch_jobs, celery,
     dialect::{self, DbConnection, Moment, later, now},
     rows,
 };
@@ -490,11 +490,11 @@ async fn requeue(connection: &mut DbConnection, id: i64, reason: &str, run_at: M
             dedup_key: row.try_get("dedup_key")?,
         };
         enqueue(&mut *connection, &job).await?;
-        batches::hand_over(&mut *connection, id, twin).await?;
+        batch_jobs::hand_over(&mut *connection, id, twin).await?;
         celery::follow(&mut *connection, id, twin).await?;
         return end(connection, id, JobState::Cancelled, &format!("job {twin} does the same; {reason}")).await;
     }
-    if batches::is_given_up(&mut *connection, id).await? {
+    if batch_jobs::is_given_up(&mut *connection, id).await? {
         return end(connection, id, JobState::Cancelled, &format!("its batch was cancelled; {reason}")).await;
     }
     sqlx::query(

@@ -114,6 +114,7 @@ pub(super) fn job(row: &DbRow, default_max_attempts: u32) -> Result<Job> {
         attempts: count(row, "attempts")?,
         max_attempts,
         run_at: timestamp(row.try_get("run_at")?)?,
+        batch_id: row.try_get("batch_id")?,
         last_error: row.try_get("last_error")?,
         result: row.try_get::<Option<Json<_>>, _>("result")?.map(|Json(it)| it),
         created_at: timestamp(row.try_get("created_at")?)?,

@@ -5,7 +5,7 @@ use chrono::{SubsecRound, Utc};
 
 use super::{
     SqlStore,
-    dialect::{DbConnection, now},
+    dialect::{self, DbConnection, now},
 };
 use crate::{
     domain::{JobKind, JobState, Timestamp},
@@ -53,6 +53,7 @@ impl SteeringStore for SqlStore {
             )));
         }
         let mut transaction = self.begin().await?;
+        dialect::take_your_time(&mut transaction).await?;
         // As with a single job, one whose batch is over or was cancelled is no part of it any more.
         let retried = sqlx::query(
             "UPDATE job SET state = 'queued', attempts = 0, last_error = NULL, run_at = $1, updated_at = $1,
@@ -76,6 +77,7 @@ impl SteeringStore for SqlStore {
 
     async fn cancel_queued(&self, kind: Option<JobKind>) -> Result<u64> {
         let mut transaction = self.begin().await?;
+        dialect::take_your_time(&mut transaction).await?;
         let cancelled = sqlx::query(
             "UPDATE job SET state = 'cancelled', last_error = 'cancelled by a person', updated_at = $1
              WHERE state = 'queued' AND ($2 IS NULL OR kind = $2)",

@@ -17,6 +17,8 @@ mod vectors;
 
 #[path = "../sql/admin.rs"]
 mod admin;
+#[path = "../sql/batch_jobs.rs"]
+mod batch_jobs;
 #[path = "../sql/batches.rs"]
 mod batches;
 #[path = "../sql/celery.rs"]
