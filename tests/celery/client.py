@@ -14,7 +14,7 @@ from celery import Celery, chain, chord, group
 BROKER = os.environ["BROKER"]
 GENERATE = "synonym.generate_synonyms_for_tag"
 GENERATE_ALL = "synonym.generate_all_synonyms"
-PATIENCE = 240
+PATIENCE = 600
 
 app = Celery("library", broker=BROKER, backend=BROKER)
 app.conf.task_default_queue = "synonym"

@@ -18,14 +18,18 @@ pub(super) fn required(name: &str) -> Option<String> {
     if let Some(value) = std::env::var(name).ok().filter(|value| !value.is_empty()) {
         return Some(value);
     }
-    let skip = std::env::var(WITHOUT).is_ok_and(|value| value == "1");
     assert!(
-        skip,
+        may_skip(),
         "{name} is not set: run `scripts/services run cargo test …`, which starts what tests need, or set \
          MUSONYM_TEST_WITHOUT_SERVERS=1 to skip the tests that need servers"
     );
     eprintln!("SKIPPED, for MUSONYM_TEST_WITHOUT_SERVERS=1: this test needs {name}");
     None
+}
+
+/// Whether tests may do without servers.
+fn may_skip() -> bool {
+    std::env::var(WITHOUT).is_ok_and(|value| value == "1")
 }
 
 /// The URL of a Redis that is there, for tests that leave it as it is; `None` to skip the test.
@@ -106,7 +110,23 @@ impl RedisServer {
     }
 }
 
-/// The Python with Celery and Flower in it (`scripts/test` makes it); `None` to skip the test.
+/// The Python with Celery and Flower in it: the one that the variable names, else the one that `scripts/test` makes; `None` to
+/// skip the test.
 pub fn celery_python() -> Option<PathBuf> {
-    required("MUSONYM_TEST_CELERY_PYTHON").map(PathBuf::from)
+    const VARIABLE: &str = "MUSONYM_TEST_CELERY_PYTHON";
+    let made = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/test-venv/bin"));
+    match std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
+        Some(python) => Some(python.into()),
+        None if made.join("celery").exists() => Some(made.join("python")),
+        None => {
+            assert!(
+                may_skip(),
+                "{VARIABLE} is not set, and target/test-venv has no Celery: run `python3 -m venv target/test-venv && \
+                 target/test-venv/bin/pip install 'celery[redis]>=5,<6' 'flower>=2,<3'` as scripts/test does, or set \
+                 {WITHOUT}=1 to skip the tests that need servers"
+            );
+            eprintln!("SKIPPED, for {WITHOUT}=1: this test needs {VARIABLE}");
+            None
+        }
+    }
 }

@@ -260,6 +260,7 @@ impl Bridge {
                 }
             }
         };
+        self.take_back_revoked(&tasks).await;
         let accepted: HashSet<&str> =
             tasks.iter().zip(&new).filter(|(_, new)| **new).map(|(task, _)| task.id.as_str()).collect();
         metrics::counter!("musonym_celery_tasks_total", "outcome" => "accepted").increment(accepted.len() as u64);
@@ -270,6 +271,15 @@ impl Bridge {
         }
         self.announce_received(tasks.iter().filter(|task| accepted.contains(task.id.as_str()))).await;
         Ok(())
+    }
+
+    /// Takes back what was revoked while it was being stored.
+    async fn take_back_revoked(&self, tasks: &[NewCeleryTask]) {
+        for task in tasks.iter().filter(|task| self.is_revoked(&task.id)) {
+            if let Err(error) = self.store.settle_celery_task(&task.id, &task::revoked("revoked"), false).await {
+                tracing::warn!(task.id, %error, "a revoked task of Celery is done all the same");
+            }
+        }
     }
 
     /// Tells Redis that messages were taken over for good.

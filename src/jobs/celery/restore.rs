@@ -11,8 +11,9 @@ use super::{Bridge, consumer::GIVE_BACK, link::LinkError, pause, unix_seconds, w
 const LONGEST_INTERVAL: Duration = Duration::from_secs(30);
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long one look may take before others may look: Celery's own value.
-const MUTEX_TTL_MS: u64 = 300_000;
+/// How long one look may take before others may look, should this process die. Celery's workers allow themselves five minutes,
+/// for which a death at the wrong moment then keeps all messages from coming back.
+const MUTEX_TTL_MS: u64 = 10_000;
 
 /// Most messages of one look.
 const BATCH: isize = 100;
