@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod embed;
+pub mod enrich;
 pub mod generate;
 pub mod http;
 pub mod jobs;

@@ -9,6 +9,7 @@
 
 #![expect(clippy::duplicate_mod, reason = "docs/adr/0006: the statements are compiled once for each database")]
 
+mod enrich;
 mod error;
 mod export;
 mod lint;
@@ -24,6 +25,7 @@ use std::{collections::HashMap, time::Duration};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+pub use enrich::{KeyedTerm, TagWithTerms};
 pub use error::StoreError;
 pub use export::{
     EXPORT_FORMAT, ExportDetail, ExportHeader, ExportRecord, ExportRevision, ExportRow, ExportSynonyms, ExportVector,
@@ -319,6 +321,13 @@ pub trait LintStore: Send + Sync {
     async fn vectors(&self, space: &str, ids: &[i64]) -> Result<Vec<(i64, Vec<f32>)>>;
 }
 
+/// What [`crate::enrich`] reads.
+#[async_trait]
+pub trait EnrichStore: Send + Sync {
+    /// Tags by type and number with their active terms. Each page shows one state of the database.
+    async fn tags_with_terms(&self, page: &Page) -> Result<Listing<TagWithTerms>>;
+}
+
 /// Settings, health and upkeep.
 #[async_trait]
 pub trait AdminStore: Send + Sync {
@@ -366,11 +375,11 @@ pub trait AdminStore: Send + Sync {
 
 /// Everything a backend does.
 pub trait Store:
-    TagStore + SynonymStore + ReviewStore + JobStore + SpaceStore + SearchStore + LintStore + AdminStore
+    TagStore + SynonymStore + ReviewStore + JobStore + SpaceStore + SearchStore + LintStore + EnrichStore + AdminStore
 {
 }
 
-impl<T: TagStore + SynonymStore + ReviewStore + JobStore + SpaceStore + SearchStore + LintStore + AdminStore> Store
+impl<T: TagStore + SynonymStore + ReviewStore + JobStore + SpaceStore + SearchStore + LintStore + EnrichStore + AdminStore> Store
     for T
 {
 }

@@ -18,6 +18,8 @@ mod watch;
 
 #[path = "../sql/admin.rs"]
 mod admin;
+#[path = "../sql/enrich.rs"]
+mod enrich;
 #[path = "../sql/export.rs"]
 mod export;
 #[path = "../sql/generation.rs"]

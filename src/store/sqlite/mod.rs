@@ -17,6 +17,8 @@ mod vectors;
 
 #[path = "../sql/admin.rs"]
 mod admin;
+#[path = "../sql/enrich.rs"]
+mod enrich;
 #[path = "../sql/export.rs"]
 mod export;
 #[path = "../sql/generation.rs"]

@@ -1,0 +1,67 @@
+//! Resolving over the starter vocabulary.
+
+use std::sync::LazyLock;
+
+use super::*;
+use crate::domain::{TagName, TagType};
+use crate::store::TagWithTerms;
+
+/// Raw strings with the tags that a person wants of them: labelled before there was anything to label by.
+const LABELLED: &str = include_str!("../../../data/eval/resolve.jsonl");
+
+static STARTER: LazyLock<Vocabulary> = LazyLock::new(Vocabulary::starter);
+
+fn resolve_with(raw: &str, options: &ResolveOptions) -> ResolvedString {
+    Resolver::new(&STARTER, options).unwrap().resolve(raw)
+}
+
+fn names(resolved: &ResolvedString) -> Vec<&str> {
+    resolved.tags.iter().map(|tag| tag.tag_name.as_str()).collect()
+}
+
+#[derive(serde::Deserialize)]
+struct Labelled {
+    raw: String,
+    want: Vec<String>,
+    kind: String,
+}
+
+/// `MUSONYM_SHOW=dev cargo test --lib labelled -- --nocapture` shows what is wrong in the even lines; nobody looks at the odd ones
+/// while rules are written.
+#[test]
+fn labelled_strings_are_resolved_as_a_person_would() {
+    let shown = std::env::var("MUSONYM_SHOW").unwrap_or_default();
+    let mut kinds: std::collections::BTreeMap<String, [usize; 4]> = std::collections::BTreeMap::new();
+    let options = ResolveOptions::default();
+    for (at, line) in LABELLED.lines().enumerate() {
+        let Labelled { raw, want, kind } = serde_json::from_str(line).unwrap();
+        let resolved = resolve_with(&raw, &options);
+        let (mut got, mut wanted) = (names(&resolved), want.iter().map(String::as_str).collect::<Vec<_>>());
+        (got.sort_unstable(), wanted.sort_unstable());
+        let is_right = got == wanted;
+        for kind in [kind.as_str(), "all"] {
+            let counts = kinds.entry(kind.to_owned()).or_default();
+            counts[2 * (at % 2)] += 1;
+            counts[2 * (at % 2) + 1] += usize::from(is_right);
+        }
+        if !is_right && (shown == "all" || shown == "dev" && at % 2 == 0) {
+            println!("{raw:?}: {got:?}, wanted {wanted:?}");
+            for part in &resolved.parts {
+                println!("    {} {:?} {}", part.kind, part.score, part.why);
+            }
+        }
+    }
+    let percent = |right: usize, of: usize| 100.0 * right as f64 / of as f64;
+    for (kind, [dev, dev_right, held, held_right]) in &kinds {
+        println!(
+            "{kind:<9} {:>4} strings {:>5.1} %   developed on {:>5.1} %   held back {:>5.1} %",
+            dev + held,
+            percent(dev_right + held_right, dev + held),
+            percent(*dev_right, *dev),
+            percent(*held_right, *held),
+        );
+    }
+    let [dev, dev_right, held, held_right] = kinds["all"];
+    assert!(dev + held >= 300);
+    assert!(percent(dev_right + held_right, dev + held) >= 95.0, "see the table above");
+}
