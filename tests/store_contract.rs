@@ -39,6 +39,8 @@ mod support;
 mod admin;
 #[path = "store_contract/backend.rs"]
 mod backend;
+#[path = "store_contract/enrich.rs"]
+mod enrich;
 #[path = "store_contract/generations.rs"]
 mod generations;
 #[path = "store_contract/invariants.rs"]

@@ -22,6 +22,7 @@ mod progress;
 mod pull;
 mod reembed;
 mod render;
+mod resolve;
 mod restore;
 mod review;
 mod search;
@@ -91,6 +92,7 @@ enum Command {
     Import(import::ImportArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
+    Resolve(resolve::ResolveArgs),
     Review(review::ReviewArgs),
     Lint(lint::LintArgs),
     Jobs(jobs::JobsArgs),
@@ -168,6 +170,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<(), CliError> 
         Command::Import(args) => import::run(args, settings).await,
         Command::Backup(args) => backup::run(args, settings).await,
         Command::Restore(args) => restore::run(args, settings).await,
+        Command::Resolve(args) => resolve::run(args, settings).await,
         Command::Review(args) => review::run(args, settings).await,
         Command::Lint(args) => lint::run(args, settings).await,
         Command::Jobs(args) => jobs::run(args, settings).await,

@@ -7,8 +7,14 @@ use std::{
 
 use tokio::sync::Mutex;
 
-use super::vocabulary::Vocabulary;
-use crate::store::{Page, Result, Store, StoreError};
+use super::{
+    resolve::{OptionsError, PartKind, ResolveOptions, ResolvedString, ResolvedTag, Resolver},
+    vocabulary::Vocabulary,
+};
+use crate::{
+    domain::{Priority, TagName, TagType},
+    store::{Page, Store, StoreError},
+};
 
 /// Tags that are read at once.
 const PAGE: usize = 500;
@@ -53,8 +59,8 @@ impl Enricher {
     /// The vocabulary as it is now.
     ///
     /// # Errors
-    /// [`StoreError`] when it cannot be read.
-    pub async fn vocabulary(&self) -> Result<Arc<Vocabulary>> {
+    /// [`EnrichError`] when it cannot be read.
+    pub async fn vocabulary(&self) -> Result<Arc<Vocabulary>, EnrichError> {
         let mut held = self.held.lock().await;
         // Before reading: what changes meanwhile is read the next time.
         let state = (self.store.vocabulary_version(), self.store.tag_count().await?);
@@ -69,7 +75,7 @@ impl Enricher {
         Ok(vocabulary)
     }
 
-    async fn read(&self) -> Result<Vocabulary> {
+    async fn read(&self) -> Result<Vocabulary, EnrichError> {
         let (mut tags, mut page) = (Vec::new(), Page::first(PAGE));
         loop {
             let listing = self.store.tags_with_terms(&page).await?;
@@ -80,7 +86,78 @@ impl Enricher {
             }
         }
         // Some 100 ms for the starter vocabulary, and the first time as long again for the lexicon.
-        let built = tokio::task::spawn_blocking(move || Vocabulary::of(tags)).await;
-        built.map_err(|error| StoreError::Corrupt(format!("the vocabulary could not be put in order: {error}")))
+        apart(move || Vocabulary::of(tags)).await
     }
+
+    /// What raw strings mean, in their order. With `register`, tags that only the lexicon knows are created, each with its
+    /// generation; the second value is how many are new.
+    ///
+    /// # Errors
+    /// [`EnrichError::Options`] for options out of range.
+    pub async fn resolve(
+        &self,
+        strings: Vec<String>,
+        options: ResolveOptions,
+        register: bool,
+    ) -> Result<(Vec<ResolvedString>, usize), EnrichError> {
+        let vocabulary = self.vocabulary().await?;
+        let resolved = apart(move || {
+            let resolver = Resolver::new(&vocabulary, &options)?;
+            Ok::<_, OptionsError>(strings.iter().map(|raw| resolver.resolve(raw)).collect::<Vec<_>>())
+        });
+        let mut resolved = resolved.await??;
+        let registered = if register { self.register(&mut resolved).await? } else { 0 };
+        Ok((resolved, registered))
+    }
+
+    /// Creates what is suggested, and puts it where it was suggested.
+    async fn register(&self, resolved: &mut [ResolvedString]) -> Result<usize, EnrichError> {
+        let mut wanted: Vec<(TagType, TagName)> = Vec::new();
+        for suggestion in resolved.iter().flat_map(|string| &string.parts).filter_map(|part| part.suggestion.as_ref()) {
+            // Names of the lexicon are names.
+            let Ok(name) = TagName::parse(&suggestion.tag_name) else { continue };
+            let tag = (suggestion.tag_type, name);
+            if !wanted.contains(&tag) {
+                wanted.push(tag);
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(0);
+        }
+        let created = self.store.create_tags(&wanted, Priority::LOW).await?;
+        for string in resolved {
+            for part in &mut string.parts {
+                let Some(suggestion) = part.suggestion.take_if(|_| part.kind == PartKind::Lexicon) else { continue };
+                let is_it = |(tag_type, name): &(TagType, TagName)| {
+                    *tag_type == suggestion.tag_type && name.as_str() == suggestion.tag_name
+                };
+                let Some(made) = wanted.iter().position(is_it).and_then(|at| created.get(at)) else { continue };
+                let tag = ResolvedTag { tag_type: made.tag.tag_type, tag_name: made.tag.name.clone(), id: made.tag.id };
+                if !string.tags.contains(&tag) {
+                    string.tags.push(tag.clone());
+                }
+                part.tag = Some(tag);
+            }
+        }
+        Ok(created.iter().filter(|made| made.created).count())
+    }
+}
+
+/// Why nothing came of it.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrichError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An option cannot be.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// The task that works it out ended before it was done.
+    #[error("enriching stopped: {0}")]
+    Stopped(String),
+}
+
+/// Does work that takes more than a moment where it keeps nobody waiting.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EnrichError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| EnrichError::Stopped(error.to_string()))
 }

@@ -9,4 +9,4 @@ pub mod resolve;
 mod spelling;
 pub mod vocabulary;
 
-pub use enricher::Enricher;
+pub use enricher::{EnrichError, Enricher};

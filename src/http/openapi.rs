@@ -36,6 +36,7 @@ use crate::{
         (name = "review", description = "Terms that wait for a person"),
         (name = "tags", description = "The tags themselves"),
         (name = "lint", description = "What may want mending"),
+        (name = "enrich", description = "What an application makes of tags"),
         (name = "jobs", description = "The queue and what happens in it"),
         (name = "webhooks", description = "What a library tells us of its tags"),
         (name = "service", description = "Health, metrics, documents"),

@@ -379,8 +379,9 @@ pub trait Store:
 {
 }
 
-impl<T: TagStore + SynonymStore + ReviewStore + JobStore + SpaceStore + SearchStore + LintStore + EnrichStore + AdminStore> Store
-    for T
+impl<
+    T: TagStore + SynonymStore + ReviewStore + JobStore + SpaceStore + SearchStore + LintStore + EnrichStore + AdminStore,
+> Store for T
 {
 }
 

@@ -9,6 +9,7 @@ mod jobs;
 mod lint;
 mod merge;
 mod reading;
+mod resolve;
 mod review;
 mod revisions;
 mod search;

@@ -16,9 +16,26 @@ const WINDOWS_1252: [char; 32] = [
 
 /// Cyrillic letters that look like Latin ones.
 const LOOK_ALIKES: [(char, char); 20] = [
-    ('а', 'a'), ('в', 'b'), ('е', 'e'), ('к', 'k'), ('м', 'm'), ('н', 'h'), ('о', 'o'), ('р', 'p'), ('с', 'c'),
-    ('т', 't'), ('у', 'y'), ('х', 'x'), ('А', 'A'), ('В', 'B'), ('Е', 'E'), ('К', 'K'), ('М', 'M'), ('О', 'O'),
-    ('Р', 'P'), ('С', 'C'),
+    ('а', 'a'),
+    ('в', 'b'),
+    ('е', 'e'),
+    ('к', 'k'),
+    ('м', 'm'),
+    ('н', 'h'),
+    ('о', 'o'),
+    ('р', 'p'),
+    ('с', 'c'),
+    ('т', 't'),
+    ('у', 'y'),
+    ('х', 'x'),
+    ('А', 'A'),
+    ('В', 'B'),
+    ('Е', 'E'),
+    ('К', 'K'),
+    ('М', 'M'),
+    ('О', 'O'),
+    ('Р', 'P'),
+    ('С', 'C'),
 ];
 
 /// Digits that stand for letters.
@@ -111,7 +128,12 @@ pub(super) fn trimmed(text: &str) -> &str {
     loop {
         let before = text;
         text = text.trim_matches(|c: char| {
-            c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '“' | '”' | '«' | '»' | '‹' | '›' | ',' | ';' | '*' | '\u{feff}' | '\u{200b}')
+            c.is_whitespace()
+                || c.is_control()
+                || matches!(
+                    c,
+                    '"' | '\'' | '“' | '”' | '«' | '»' | '‹' | '›' | ',' | ';' | '*' | '\u{feff}' | '\u{200b}'
+                )
         });
         for (open, close) in [('(', ')'), ('[', ']'), ('{', '}'), ('<', '>')] {
             let inside = text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));

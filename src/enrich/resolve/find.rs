@@ -84,6 +84,11 @@ impl Finder<'_> {
         if let Some(found) = self.called(text, 1.0, "") {
             return found;
         }
+        if text.contains('+')
+            && let Some(found) = self.called(&text.replace('+', "&"), 1.0, "")
+        {
+            return found;
+        }
         let own_key = key(text);
         let own_words = words(text);
         if let Some(what) = set_aside(&own_key).or_else(|| set_aside_by_words(&own_words)) {
@@ -108,7 +113,8 @@ impl Finder<'_> {
             .or_else(|| self.described(&own_key))
             .or_else(|| self.kind_of(&own_words))
             .unwrap_or_else(|| {
-                let why = if self.vocabulary.is_empty() { "The library has no tags." } else { "Nothing is known of it." };
+                let why =
+                    if self.vocabulary.is_empty() { "The library has no tags." } else { "Nothing is known of it." };
                 Finding::without_tag(PartKind::Unknown, why.to_owned())
             })
     }
@@ -142,7 +148,10 @@ impl Finder<'_> {
     fn respelt(&self, text: &str, own_key: &str, own_words: &[String]) -> Option<Finding> {
         for singular in singulars(own_words) {
             if let Some(hits) = self.names(&singular) {
-                return Some(Finding { kind: PartKind::Plural, ..self.finding(&hits, PLURAL_FACTOR, "In the plural. ") });
+                return Some(Finding {
+                    kind: PartKind::Plural,
+                    ..self.finding(&hits, PLURAL_FACTOR, "In the plural. ")
+                });
             }
         }
         let respelt = without_digits(text).into_iter().chain(with_lost_letters(text));
@@ -152,8 +161,10 @@ impl Finder<'_> {
             }
         }
         let loose = loose_key(text);
-        let (meant, errors) =
-            self.vocabulary.nearest(own_key).or_else(|| self.vocabulary.nearest(&loose).filter(|_| loose != own_key))?;
+        let (meant, errors) = self
+            .vocabulary
+            .nearest(own_key)
+            .or_else(|| self.vocabulary.nearest(&loose).filter(|_| loose != own_key))?;
         let hits = self.names(meant)?;
         let score = SPELLING_SCORE - SPELLING_ERROR * errors;
         let found = self.finding(&hits, score, "");
@@ -189,8 +200,10 @@ impl Finder<'_> {
             let name = self.vocabulary.at(first.place).name.clone();
             let joined = beside.join(" ");
             let hits: Vec<_> = hits.iter().map(|hit| (hit.place, BROADER_SCORE * hit.score)).collect();
+            // A place beside a genre is a kind of it, though there are tags for the music of places.
+            let says_where = beside.iter().all(|word| is_qualifier(word));
             let other = self.names(&beside.concat()).and_then(|hits| hits.into_iter().next());
-            if let Some(other) = other.filter(|hit| hit.place != first.place && self.is_genre(hit)) {
+            if let Some(other) = other.filter(|hit| !says_where && hit.place != first.place && self.is_genre(hit)) {
                 let why = format!("It is both `{joined}` and `{name}`.");
                 return Some(Finding { kind: PartKind::Broader, hits, also: Some(other.place), period: None, why });
             }
@@ -212,7 +225,9 @@ impl Finder<'_> {
     }
 
     fn is_genre(&self, hit: &Hit) -> bool {
-        hit.kind == NameKind::Name && self.vocabulary.at(hit.place).tag_type == TagType::Genre
+        // Not one whose name lacks `music`: `early` is no genre.
+        let is_whole = hit.kind == NameKind::Name && hit.score >= 1.0;
+        is_whole && self.vocabulary.at(hit.place).tag_type == TagType::Genre
     }
 
     /// Whether a word only says of which kind a genre is: a place, a quality, a name of something.

@@ -74,7 +74,7 @@ impl<'a> Resolver<'a> {
         for value in values.into_iter().take(MAX_PARTS) {
             match numbers::numbers(value) {
                 Some(numbered) => self.numbered(&finder, &numbered, &mut found),
-                None => self.add(&finder, value, finder.find(value), &mut found),
+                None => self.add(value, finder.find(value), &mut found),
             }
         }
         self.choose(&mut found);
@@ -94,7 +94,7 @@ impl<'a> Resolver<'a> {
         if !numbered.refinement.is_empty() {
             let before = found.len();
             for value in split(numbered.refinement, &|value: &str| finder.is_known(value)) {
-                self.add(finder, value, finder.find(value), found);
+                self.add(value, finder.find(value), found);
             }
             if found[before..].iter().any(|found| found.place.is_some()) {
                 return;
@@ -114,17 +114,17 @@ impl<'a> Resolver<'a> {
                     for value in split(reads, &|value: &str| finder.is_known(value)) {
                         let mut finding = finder.find(value);
                         finding.why = format!("The number {number} of ID3v1 is `{name}`. {}", finding.why);
-                        self.add(finder, value, finding, found);
+                        self.add(value, finding, found);
                     }
                     continue;
                 }
             };
-            self.add(finder, &text, finding, found);
+            self.add(&text, finding, found);
         }
     }
 
     /// Turns a finding into a part; what is two genres at once becomes two.
-    fn add(&self, finder: &Finder<'_>, text: &str, finding: Finding, found: &mut Vec<Found>) {
+    fn add(&self, text: &str, finding: Finding, found: &mut Vec<Found>) {
         let Finding { kind, hits, also, period, why } = finding;
         let means_one = !matches!(kind, PartKind::Ambiguous);
         let sure = |(_, score): &&(Place, f64)| means_one && *score >= self.options.min_score;
@@ -151,7 +151,6 @@ impl<'a> Resolver<'a> {
         if chosen.is_none() && !hits.is_empty() && means_one && kind != PartKind::Unknown {
             part.why = format!("{} Its score is below min_score.", part.why);
         }
-        let _ = finder;
         found.push(self.settled(part, place));
     }
 
@@ -194,8 +193,7 @@ impl<'a> Resolver<'a> {
     fn choose(&self, found: &mut [Found]) {
         if self.options.prefer_specific {
             let places: Vec<Place> = found.iter().filter_map(|found| found.place).collect();
-            let parents: HashSet<Place> =
-                places.iter().flat_map(|place| self.vocabulary.ancestors(*place)).collect();
+            let parents: HashSet<Place> = places.iter().flat_map(|place| self.vocabulary.ancestors(*place)).collect();
             for found in found.iter_mut().filter(|found| found.place.is_some_and(|place| parents.contains(&place))) {
                 leave_out(found, "A more specific tag stands beside it.");
             }

@@ -73,9 +73,19 @@ fn separator(text: &str, at: usize) -> Option<(usize, Strength)> {
     let length = first.len_utf8();
     let spaced = text[..at].ends_with(char::is_whitespace) && rest[length..].starts_with(char::is_whitespace);
     match first {
-        ';' | '；' | '|' | '｜' | '¦' | '\\' | '\0' | '\t' | '\n' | '\r' | '\u{1c}'..='\u{1f}' | '\u{2028}' | '\u{2029}' => {
-            Some((length, Strength::Sure))
-        }
+        ';'
+        | '；'
+        | '|'
+        | '｜'
+        | '¦'
+        | '\\'
+        | '\0'
+        | '\t'
+        | '\n'
+        | '\r'
+        | '\u{1c}'..='\u{1f}'
+        | '\u{2028}'
+        | '\u{2029}' => Some((length, Strength::Sure)),
         ':' if rest.starts_with("::") => Some((2, Strength::Sure)),
         ':' if rest[1..].starts_with(char::is_whitespace) => Some((1, Strength::Usual)),
         '/' | '／' | ',' | '，' | '、' | '+' | '＋' | '>' | '·' | '•' | '●' => Some((length, Strength::Usual)),

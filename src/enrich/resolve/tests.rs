@@ -3,8 +3,6 @@
 use std::sync::LazyLock;
 
 use super::*;
-use crate::domain::{TagName, TagType};
-use crate::store::TagWithTerms;
 
 /// Raw strings with the tags that a person wants of them: labelled before there was anything to label by.
 const LABELLED: &str = include_str!("../../../data/eval/resolve.jsonl");

@@ -4,6 +4,7 @@ pub(super) mod events;
 pub(super) mod jobs;
 pub(super) mod lint;
 pub(super) mod merge;
+pub(super) mod resolve;
 pub(super) mod review;
 pub(super) mod revisions;
 pub(super) mod search;
