@@ -16,6 +16,7 @@ mod jobs;
 mod lexicon;
 mod lines;
 mod lint;
+mod mcp;
 mod migrate;
 mod output;
 mod progress;
@@ -99,6 +100,7 @@ enum Command {
     Eval(eval::EvalArgs),
     Lexicon(lexicon::LexiconArgs),
     Reembed(reembed::ReembedArgs),
+    Mcp(mcp::McpArgs),
     Migrate(migrate::MigrateArgs),
     Doctor(doctor::DoctorArgs),
 }
@@ -177,6 +179,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<(), CliError> 
         Command::Eval(args) => eval::run(args, settings).await,
         Command::Lexicon(args) => lexicon::run(args),
         Command::Reembed(args) => reembed::run(args, settings).await,
+        Command::Mcp(args) => mcp::run(args, settings).await,
         Command::Migrate(args) => migrate::run(args, settings).await,
         Command::Doctor(args) => doctor::run(args, settings).await,
     }

@@ -94,7 +94,7 @@ impl From<EnrichError> for CliError {
     fn from(error: EnrichError) -> Self {
         match error {
             EnrichError::Store(error) => error.into(),
-            EnrichError::Options(error) => Self::Usage(error.to_string()),
+            EnrichError::Options(_) | EnrichError::Track(_) => Self::Usage(error.to_string()),
             EnrichError::Stopped(_) => Self::Failed(error.to_string()),
         }
     }

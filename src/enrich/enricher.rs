@@ -8,8 +8,11 @@ use std::{
 use tokio::sync::Mutex;
 
 use super::{
+    context::{ContextOptions, LlmContext, llm_context},
     resolve::{OptionsError, PartKind, ResolveOptions, ResolvedString, ResolvedTag, Resolver},
-    vocabulary::Vocabulary,
+    summary::{Summary, SummaryOptions, summarise},
+    track::{Track, TrackError},
+    vocabulary::{Vocabulary, load_lexicon},
 };
 use crate::{
     domain::{Priority, TagName, TagType},
@@ -67,6 +70,8 @@ impl Enricher {
         if let Some(held) = held.as_ref().filter(|held| held.is_good(state)) {
             return Ok(Arc::clone(&held.vocabulary));
         }
+        // Once a process, and no part of what a reading takes.
+        apart(load_lexicon).await?;
         let started = Instant::now();
         let vocabulary = Arc::new(self.read().await?);
         let took = started.elapsed();
@@ -110,6 +115,27 @@ impl Enricher {
         Ok((resolved, registered))
     }
 
+    /// Tracks in words, in their order.
+    ///
+    /// # Errors
+    /// [`EnrichError::Track`] for the first value out of range.
+    pub async fn summaries(&self, tracks: Vec<Track>, options: SummaryOptions) -> Result<Vec<Summary>, EnrichError> {
+        let vocabulary = self.vocabulary().await?;
+        let summaries = apart(move || {
+            tracks.iter().map(|track| summarise(track, &vocabulary, options)).collect::<Result<Vec<_>, TrackError>>()
+        });
+        Ok(summaries.await??)
+    }
+
+    /// What a language model should know of a track.
+    ///
+    /// # Errors
+    /// [`EnrichError::Track`] for a value out of range.
+    pub async fn llm_context(&self, track: Track, options: ContextOptions) -> Result<LlmContext, EnrichError> {
+        let vocabulary = self.vocabulary().await?;
+        Ok(apart(move || llm_context(&track, &vocabulary, &options)).await??)
+    }
+
     /// Creates what is suggested, and puts it where it was suggested.
     async fn register(&self, resolved: &mut [ResolvedString]) -> Result<usize, EnrichError> {
         let mut wanted: Vec<(TagType, TagName)> = Vec::new();
@@ -149,6 +175,9 @@ pub enum EnrichError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A value of a track is out of range.
+    #[error(transparent)]
+    Track(#[from] TrackError),
     /// An option cannot be.
     #[error(transparent)]
     Options(#[from] OptionsError),

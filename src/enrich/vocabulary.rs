@@ -165,6 +165,11 @@ static LEXICON: LazyLock<Tags> = LazyLock::new(|| {
     tags.finish()
 });
 
+/// Reads the lexicon, unless it was read before: some 100 ms.
+pub(super) fn load_lexicon() {
+    LazyLock::force(&LEXICON);
+}
+
 fn known_entry(entry: &LexiconTag, id: Option<i64>) -> KnownTag {
     let keyed = |term: &crate::domain::Term| KeyedTerm {
         section: term.section,

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     domain::{JobKind, JobState, Lang, ReviewStatus, Source, TagType},
+    enrich::tools::ToolFormat,
     jobs::Event,
     lint::FindingKind,
     search::Fusion,
@@ -42,7 +43,7 @@ use crate::{
         (name = "service", description = "Health, metrics, documents"),
     ),
     // Beside what bodies use: what only parameters use is not found by itself.
-    components(schemas(Problem, Event, FindingKind, Fusion, Include, JobKind, JobState, Lang, ReviewStatus, Source, TagType)),
+    components(schemas(Problem, Event, FindingKind, Fusion, Include, JobKind, JobState, Lang, ReviewStatus, Source, TagType, ToolFormat)),
     modifiers(&SecuritySchemes),
     // Empty first: a server without MUSONYM_API_KEY asks for none.
     security((), ("bearer" = []), ("api_key" = [])),

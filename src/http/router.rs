@@ -13,7 +13,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
     AppState, HttpLimits,
-    api::{events, jobs, lint, merge, resolve, review, revisions, search, synonyms, tags},
+    api::{enrich, events, jobs, lint, merge, resolve, review, revisions, search, synonyms, tags},
     auth, error, health, middleware,
     openapi::ApiDoc,
     ui, webhooks,
@@ -41,6 +41,10 @@ fn guarded() -> OpenApiRouter<AppState> {
         .routes(routes!(merge::merge_tags))
         .routes(routes!(lint::list_findings))
         .routes(routes!(resolve::resolve_strings))
+        .routes(routes!(enrich::summarise_track))
+        .routes(routes!(enrich::summarise_tracks))
+        .routes(routes!(enrich::llm_context))
+        .routes(routes!(enrich::list_tools))
         .routes(routes!(jobs::list_jobs))
         .routes(routes!(jobs::job_by_id))
         .routes(routes!(jobs::retry_job))

@@ -4,6 +4,7 @@
 
 mod auth;
 mod bad_input;
+mod enrich;
 mod events;
 mod jobs;
 mod lint;

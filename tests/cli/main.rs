@@ -8,7 +8,9 @@ mod help;
 mod import;
 mod lexicon;
 mod lint;
+mod mcp;
 mod ollama;
+mod resolve;
 mod review;
 mod running;
 #[path = "../support/mod.rs"]

@@ -195,8 +195,9 @@ impl Finder<'_> {
         let mut guess = None;
         for (head, beside) in ends.chain(beginnings) {
             let Some(hits) = self.names(&head.concat()).or_else(|| self.plural(head)) else { continue };
-            // A name that is short and an everyday word is no head of anything.
-            let Some(first) = hits.first().filter(|_| head.concat().chars().count() > 2) else { continue };
+            // A place is no genre of which the rest would be a kind (`tango brésilien`), and two letters are none.
+            let is_head = head.concat().chars().count() > 2 && !head.iter().all(|word| is_qualifier(word));
+            let Some(first) = hits.first().filter(|_| is_head) else { continue };
             let name = self.vocabulary.at(first.place).name.clone();
             let joined = beside.join(" ");
             let hits: Vec<_> = hits.iter().map(|hit| (hit.place, BROADER_SCORE * hit.score)).collect();

@@ -1,5 +1,6 @@
 //! The REST API: one file per resource, one function per operation.
 
+pub(super) mod enrich;
 pub(super) mod events;
 pub(super) mod jobs;
 pub(super) mod lint;

@@ -80,6 +80,7 @@ impl From<EnrichError> for ApiError {
         match error {
             EnrichError::Store(error) => error.into(),
             EnrichError::Options(error) => error.into(),
+            EnrichError::Track(error) => error.into(),
             EnrichError::Stopped(_) => Self::internal(error.to_string()),
         }
     }
