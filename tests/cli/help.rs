@@ -2,11 +2,13 @@
 
 use super::Home;
 
-const COMMANDS: [&[&str]; 31] = [
+const COMMANDS: [&[&str]; 33] = [
     &["demo"],
     &["serve"],
     &["worker"],
     &["search"],
+    &["resolve"],
+    &["mcp"],
     &["tags"],
     &["tags", "add"],
     &["tags", "list"],
@@ -60,6 +62,8 @@ fn wrong_usage_ends_with_2_and_writes_nothing() {
         &["nonsense"][..],
         &[],
         &["search"],
+    &["resolve"],
+    &["mcp"],
         &["search", "--limit", "many", "x"],
         &["search", "--limit", "0", "x"],
         &["search", ""],
