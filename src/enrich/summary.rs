@@ -446,7 +446,7 @@ mod tests {
 
     #[test]
     fn what_several_tags_are_played_for_comes_first() {
-        let track = Track { moods: vec!["running".to_owned(), "workout".to_owned()], ..Track::default() };
+        let track = Track { moods: vec!["carefree".to_owned(), "driving".to_owned()], ..Track::default() };
         let summary = summarise(&track, &STARTER, SummaryOptions::default()).unwrap();
         assert!(summary.context[0].tags.len() > 1, "{:?}", summary.context);
     }

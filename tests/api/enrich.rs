@@ -41,7 +41,7 @@ async fn a_track_is_summed_up_with_what_it_is_played_for_and_what_to_search() {
     assert_eq!(summary["characteristics"]["key"], "A minor");
     assert_eq!(summary["characteristics"]["valence"], Value::Null);
     assert_eq!(summary["not_understood"], json!(["xyzzy"]));
-    assert_eq!(summary["moods"][0]["confidence"], json!(0.89), "0.9 recognised, met by its translation: {summary}");
+    assert_eq!(summary["moods"][0]["confidence"], json!(0.891), "0.9 recognised, met by its translation: {summary}");
     let first = &summary["context"][0];
     assert_eq!((&first["text"], first["tags"].as_array().unwrap().len()), (&json!("coding at night"), 2), "{summary}");
     let suggestions = summary["suggestions"].as_array().unwrap();

@@ -3,7 +3,7 @@
 use super::Home;
 
 /// A library of a few tags.
-const TAGS: &str = "hip hop\nr&b\nrock\npop\nelectro\n";
+const TAGS: &str = "hip hop\nrap\nr&b\nrock\npop\nelectro\n";
 
 fn library() -> Home {
     let home = Home::new();

@@ -141,7 +141,7 @@ pub(super) fn trimmed(text: &str) -> &str {
                 text = inside;
             }
         }
-        text = text.strip_prefix('#').unwrap_or(text);
+        text = text.trim_start_matches('#');
         if let Some((rest, last)) = text.rsplit_once(' ')
             && let Some(number) = last.strip_suffix('%')
             && number.bytes().all(|b| b.is_ascii_digit())

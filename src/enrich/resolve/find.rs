@@ -12,7 +12,7 @@ use crate::{
         lists::{set_aside, set_aside_by_words},
         vocabulary::{Hit, NameKind, Place, Vocabulary},
     },
-    generate::is_qualifier,
+    generate::{is_place, is_qualifier},
 };
 
 /// What a name is worth that was not met as it stands: in the plural, misspelt (less so much for each error), without `music`.
@@ -27,6 +27,12 @@ const GUESS_SCORE: f64 = 0.4;
 
 /// Most words of a value that is taken apart: what is longer is a sentence.
 const MAX_WORDS: usize = 8;
+
+/// Longest place or quality, in words.
+const MAX_QUALIFIER: usize = 3;
+
+/// Longest value that may be a name, in bytes: what is longer is looked at no further.
+const MAX_VALUE_BYTES: usize = 400;
 
 /// Words that join and say nothing.
 const CONNECTORS: [&str; 20] = [
@@ -61,6 +67,9 @@ pub(super) struct Finder<'a> {
 impl Finder<'_> {
     /// Whether a text is the name of something, so that it is not parted.
     pub(super) fn is_known(&self, text: &str) -> bool {
+        if text.len() > MAX_VALUE_BYTES {
+            return false;
+        }
         let key = key(text);
         self.names(&key).is_some() || set_aside(&key).is_some() || {
             let loose = loose_key(text);
@@ -81,6 +90,9 @@ impl Finder<'_> {
 
     /// What a value means.
     pub(super) fn find(&self, text: &str) -> Finding {
+        if text.len() > MAX_VALUE_BYTES {
+            return Finding::without_tag(PartKind::Unknown, "It is too long to be a name.".to_owned());
+        }
         if let Some(found) = self.called(text, 1.0, "") {
             return found;
         }
@@ -196,19 +208,19 @@ impl Finder<'_> {
         for (head, beside) in ends.chain(beginnings) {
             let Some(hits) = self.names(&head.concat()).or_else(|| self.plural(head)) else { continue };
             // A place is no genre of which the rest would be a kind (`tango brésilien`), and two letters are none.
-            let is_head = head.concat().chars().count() > 2 && !head.iter().all(|word| is_qualifier(word));
+            let is_head = head.concat().chars().count() > 2 && !is_place(&head.concat());
             let Some(first) = hits.first().filter(|_| is_head) else { continue };
             let name = self.vocabulary.at(first.place).name.clone();
             let joined = beside.join(" ");
             let hits: Vec<_> = hits.iter().map(|hit| (hit.place, BROADER_SCORE * hit.score)).collect();
             // A place beside a genre is a kind of it, though there are tags for the music of places.
-            let says_where = beside.iter().all(|word| is_qualifier(word));
+            let says_where = is_place(&beside.concat());
             let other = self.names(&beside.concat()).and_then(|hits| hits.into_iter().next());
             if let Some(other) = other.filter(|hit| !says_where && hit.place != first.place && self.is_genre(hit)) {
                 let why = format!("It is both `{joined}` and `{name}`.");
                 return Some(Finding { kind: PartKind::Broader, hits, also: Some(other.place), period: None, why });
             }
-            if beside.iter().all(|word| self.says_how(word)) {
+            if self.say_how(beside) {
                 let why = format!("A kind of `{name}` that the library does not tell apart: `{joined}`.");
                 return Some(Finding { kind: PartKind::Broader, hits, also: None, period: None, why });
             }
@@ -231,9 +243,20 @@ impl Finder<'_> {
         is_whole && self.vocabulary.at(hit.place).tag_type == TagType::Genre
     }
 
-    /// Whether a word only says of which kind a genre is: a place, a quality, a name of something.
-    fn says_how(&self, word: &str) -> bool {
-        CONNECTORS.contains(&word) || is_qualifier(word) || self.names(word).is_some()
+    /// Whether words only say of which kind a genre is: places, qualities, names of something.
+    fn say_how(&self, words: &[String]) -> bool {
+        let says_how = |words: &[String]| {
+            let key = words.concat();
+            CONNECTORS.contains(&key.as_str()) || is_qualifier(&key) || self.names(&key).is_some()
+        };
+        // Whether the first so many words do: `puerto rican` is one of two.
+        let mut done = vec![true];
+        for end in 1..=words.len() {
+            done.push(
+                (end.saturating_sub(MAX_QUALIFIER)..end).any(|start| done[start] && says_how(&words[start..end])),
+            );
+        }
+        done.last().copied().unwrap_or_default()
     }
 
     /// What these hits say, each so much less sure.

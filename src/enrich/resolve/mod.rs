@@ -91,7 +91,11 @@ impl<'a> Resolver<'a> {
 
     /// A value of ID3v1 numbers: what stands behind them, where that is understood, else their genres.
     fn numbered(&self, finder: &Finder<'_>, numbered: &numbers::Numbered<'_>, found: &mut Vec<Found>) {
-        if !numbered.refinement.is_empty() {
+        // `(36)Game`: the name of the list itself says no more than its number.
+        let repeats = |(_, genre): &(u32, Option<NumberedGenre>)| {
+            genre.is_some_and(|genre| genre.name.eq_ignore_ascii_case(numbered.refinement))
+        };
+        if !numbered.refinement.is_empty() && !numbered.genres.iter().any(repeats) {
             let before = found.len();
             for value in split(numbered.refinement, &|value: &str| finder.is_known(value)) {
                 self.add(value, finder.find(value), found);

@@ -11,6 +11,9 @@ pub(super) struct Numbered<'a> {
     pub(super) refinement: &'a str,
 }
 
+/// Most numbers of a value.
+const MAX_NUMBERS: usize = 50;
+
 /// Reads a value; `None` where it begins with no number.
 pub(super) fn numbers(value: &str) -> Option<Numbered<'_>> {
     let value = value.trim();
@@ -23,7 +26,7 @@ pub(super) fn numbers(value: &str) -> Option<Numbered<'_>> {
     }
     let (mut genres, mut rest) = (Vec::new(), value);
     while let Some((digits, behind)) = rest.strip_prefix('(').and_then(|inside| inside.split_once(')')) {
-        let Some(number) = number(digits) else { break };
+        let Some(number) = number(digits).filter(|_| genres.len() < MAX_NUMBERS) else { break };
         genres.push((number, numbered_genre(number)));
         rest = behind.trim_start();
     }

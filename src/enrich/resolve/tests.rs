@@ -17,6 +17,32 @@ fn names(resolved: &ResolvedString) -> Vec<&str> {
     resolved.tags.iter().map(|tag| tag.tag_name.as_str()).collect()
 }
 
+#[test]
+fn a_tag_is_rolled_up_to_its_nearest_parent_on_the_whitelist() {
+    let name = |name: &str| crate::domain::TagName::parse(name).unwrap();
+    let whitelist = vec![name("metal"), name("Electronic")];
+    let options = ResolveOptions { roll_up: true, whitelist: whitelist.clone(), ..ResolveOptions::default() };
+    let resolved = resolve_with("technical death metal; deep house; ska", &options);
+    assert_eq!(names(&resolved), ["metal", "electronic"], "{resolved:?}");
+    assert_eq!(resolved.parts[0].rolled_up_from.as_deref(), Some("technical death metal"));
+    assert!(resolved.parts[2].why.ends_with("is not on the whitelist."), "{resolved:?}");
+    let strict = ResolveOptions { whitelist, ..ResolveOptions::default() };
+    assert_eq!(names(&resolve_with("technical death metal; metal", &strict)), ["metal"]);
+}
+
+#[test]
+fn hostile_strings_are_answered_in_no_time() {
+    let started = std::time::Instant::now();
+    for unit in
+        ["(", "(a)", "(17)", "#", "1%", " 1%", "a & ", "a/", "[", "é", "Ã", "80s ", "a, b de", "\u{200b}", "-", " - "]
+    {
+        let raw = unit.repeat(MAX_RAW_CHARS / unit.chars().count());
+        let resolved = resolve_with(&raw, &ResolveOptions::default());
+        assert!(resolved.parts.len() <= MAX_PARTS + 50, "{unit}: {}", resolved.parts.len());
+    }
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
 #[derive(serde::Deserialize)]
 struct Labelled {
     raw: String,
@@ -49,7 +75,8 @@ fn labelled_strings_are_resolved_as_a_person_would() {
             }
         }
     }
-    let percent = |right: usize, of: usize| 100.0 * right as f64 / of as f64;
+    let number = |count: usize| f64::from(u32::try_from(count).unwrap());
+    let percent = |right: usize, of: usize| 100.0 * number(right) / number(of);
     for (kind, [dev, dev_right, held, held_right]) in &kinds {
         println!(
             "{kind:<9} {:>4} strings {:>5.1} %   developed on {:>5.1} %   held back {:>5.1} %",

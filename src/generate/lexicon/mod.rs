@@ -127,6 +127,11 @@ pub(crate) fn is_qualifier(key: &str) -> bool {
     words::Words::get().find(key).is_some()
 }
 
+/// Whether a word of this key says where music is from (`brésilien`).
+pub(crate) fn is_place(key: &str) -> bool {
+    words::Words::get().find(key).is_some_and(|word| word.place.is_some())
+}
+
 /// Looks tags up in the built-in lexicon, and composes what it does not have.
 #[derive(Clone, Default)]
 pub struct LexiconGenerator {
