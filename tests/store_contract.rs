@@ -43,6 +43,8 @@ mod backend;
 mod batches;
 #[path = "store_contract/celery.rs"]
 mod celery;
+#[path = "store_contract/enrich.rs"]
+mod enrich;
 #[path = "store_contract/generations.rs"]
 mod generations;
 #[path = "store_contract/invariants.rs"]

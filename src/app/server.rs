@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{App, AppError, ChosenGenerator, status::Status, upkeep};
 use crate::{
     config::{ConfigError, EmbedProvider, GenerateProvider, Settings},
+    enrich::Enricher,
     http::{self, AppState, Auth, HttpLimits},
     lint::Linter,
     telemetry,
@@ -171,6 +172,7 @@ pub async fn serve(
         store: Arc::clone(&app.store),
         searcher: app.searcher(),
         linter: Arc::new(Linter::new(Arc::clone(&app.store))),
+        enricher: Arc::new(Enricher::new(Arc::clone(&app.store))),
         cache: Arc::clone(&app.cache),
         embedder: Arc::clone(&app.embedder),
         events: app.events.clone(),

@@ -17,12 +17,14 @@ mod jobs;
 mod lexicon;
 mod lines;
 mod lint;
+mod mcp;
 mod migrate;
 mod output;
 mod progress;
 mod pull;
 mod reembed;
 mod render;
+mod resolve;
 mod restore;
 mod review;
 mod search;
@@ -92,12 +94,14 @@ enum Command {
     Import(import::ImportArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
+    Resolve(resolve::ResolveArgs),
     Review(review::ReviewArgs),
     Lint(lint::LintArgs),
     Jobs(jobs::JobsArgs),
     Eval(eval::EvalArgs),
     Lexicon(lexicon::LexiconArgs),
     Reembed(reembed::ReembedArgs),
+    Mcp(mcp::McpArgs),
     Migrate(migrate::MigrateArgs),
     Doctor(doctor::DoctorArgs),
 }
@@ -172,12 +176,14 @@ async fn dispatch(command: Command, settings: Settings) -> Result<(), CliError> 
         Command::Import(args) => import::run(args, settings).await,
         Command::Backup(args) => backup::run(args, settings).await,
         Command::Restore(args) => restore::run(args, settings).await,
+        Command::Resolve(args) => resolve::run(args, settings).await,
         Command::Review(args) => review::run(args, settings).await,
         Command::Lint(args) => lint::run(args, settings).await,
         Command::Jobs(args) => jobs::run(args, settings).await,
         Command::Eval(args) => eval::run(args, settings).await,
         Command::Lexicon(args) => lexicon::run(args),
         Command::Reembed(args) => reembed::run(args, settings).await,
+        Command::Mcp(args) => mcp::run(args, settings).await,
         Command::Migrate(args) => migrate::run(args, settings).await,
         Command::Doctor(args) => doctor::run(args, settings).await,
     }

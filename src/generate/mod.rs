@@ -17,7 +17,9 @@ pub use gates::{DropReason, Dropped, GateError, Gated};
 pub use lexicon::{
     LEXICON, LexiconGenerator, Problem as LexiconProblem, check as check_lexicon, is_composed, lexicon_tags,
 };
-pub(crate) use lexicon::{MAX_CONTEXT_SHARE, MIN_ENTRIES_FOR_SHARES};
+pub(crate) use lexicon::{
+    LexiconTag, MAX_CONTEXT_SHARE, MIN_ENTRIES_FOR_SHARES, is_place, is_qualifier, lexicon_entries,
+};
 pub use ollama::{DEFAULT_MODEL, MAX_RELATED_TAGS, OllamaGenerator};
 pub use prompt::{AnswerSchema, DEFAULT_PROMPT, MAX_PROMPT_BYTES, PromptError, PromptTemplate, schema};
 

@@ -79,6 +79,10 @@ codes! {
     InvalidTerm, "invalid_term", BAD_REQUEST, "The text cannot be a term";
     DifferentTagTypes, "different_tag_types", BAD_REQUEST, "The tags are of different types";
     TooManyDecisions, "too_many_decisions", BAD_REQUEST, "Too many decisions in one request";
+    InvalidOptions, "invalid_options", BAD_REQUEST, "An option is out of range";
+    TooManyStrings, "too_many_strings", BAD_REQUEST, "Too many strings in one request";
+    InvalidTrack, "invalid_track", BAD_REQUEST, "A value of a track is out of range";
+    TooManyTracks, "too_many_tracks", BAD_REQUEST, "Too many tracks in one request";
     TooManyTags, "too_many_tags", BAD_REQUEST, "Too many tags in one request";
     UnknownEventType, "unknown_event_type", BAD_REQUEST, "The webhook is of an unknown type";
     InvalidWebhookHeaders, "invalid_webhook_headers", BAD_REQUEST, "The webhook headers are missing or malformed";

@@ -30,7 +30,9 @@ pub use error::{ApiError, Code, PROBLEM_JSON, Problem};
 pub use router::{openapi, router};
 pub use webhooks::{Delivery, WebhookVerifier};
 
-use crate::{cache::Cache, embed::EmbedService, jobs::Events, lint::Linter, search::Searcher, store::Store};
+use crate::{
+    cache::Cache, embed::EmbedService, enrich::Enricher, jobs::Events, lint::Linter, search::Searcher, store::Store,
+};
 
 /// How long requests under way may still take once the server was told to stop.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
@@ -48,6 +50,8 @@ pub struct AppState {
     pub searcher: Arc<Searcher>,
     /// Tells what may want mending.
     pub linter: Arc<Linter>,
+    /// Resolves raw strings and tells what tags mean.
+    pub enricher: Arc<Enricher>,
     /// Answers that are kept.
     pub cache: Arc<Cache>,
     /// The embedder of this database.

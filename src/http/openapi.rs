@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     domain::{JobKind, JobState, Lang, ReviewStatus, Source, TagType},
+    enrich::tools::ToolFormat,
     jobs::Event,
     lint::FindingKind,
     search::Fusion,
@@ -36,12 +37,13 @@ use crate::{
         (name = "review", description = "Terms that wait for a person"),
         (name = "tags", description = "The tags themselves"),
         (name = "lint", description = "What may want mending"),
+        (name = "enrich", description = "What an application makes of tags"),
         (name = "jobs", description = "The queue and what happens in it"),
         (name = "webhooks", description = "What a library tells us of its tags"),
         (name = "service", description = "Health, metrics, documents"),
     ),
     // Beside what bodies use: what only parameters use is not found by itself.
-    components(schemas(Problem, Event, FindingKind, Fusion, Include, JobKind, JobState, Lang, ReviewStatus, Source, TagType)),
+    components(schemas(Problem, Event, FindingKind, Fusion, Include, JobKind, JobState, Lang, ReviewStatus, Source, TagType, ToolFormat)),
     modifiers(&SecuritySchemes),
     // Empty first: a server without MUSONYM_API_KEY asks for none.
     security((), ("bearer" = []), ("api_key" = [])),

@@ -13,7 +13,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
     AppState, HttpLimits,
-    api::{batches, events, jobs, lint, merge, review, revisions, search, steering, synonyms, tags},
+    api::{batches, enrich, events, jobs, lint, merge, resolve, review, revisions, search, steering, synonyms, tags},
     auth, error, health, middleware,
     openapi::ApiDoc,
     ui, webhooks,
@@ -40,6 +40,11 @@ fn guarded() -> OpenApiRouter<AppState> {
         .routes(routes!(tags::generate_tag))
         .routes(routes!(merge::merge_tags))
         .routes(routes!(lint::list_findings))
+        .routes(routes!(resolve::resolve_strings))
+        .routes(routes!(enrich::summarise_track))
+        .routes(routes!(enrich::summarise_tracks))
+        .routes(routes!(enrich::llm_context))
+        .routes(routes!(enrich::list_tools))
         .routes(routes!(jobs::list_jobs))
         .routes(routes!(jobs::job_by_id))
         .routes(routes!(jobs::retry_job))

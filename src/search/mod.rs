@@ -15,7 +15,7 @@ mod reading;
 mod searcher;
 mod spelling;
 mod spread;
-mod typing;
+pub(crate) mod typing;
 
 pub use answer::{
     BranchExplanation, Branches, Corrected, Degraded, Explanation, Fusion, Glossed, MAX_LIMIT, MAX_QUERY_CHARS, Match,

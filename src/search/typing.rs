@@ -11,7 +11,7 @@ const KEYBOARDS: [[&str; 3]; 2] = [["qwertyuiop", "asdfghjkl", "zxcvbnm"], ["aze
 
 /// The errors that turn one text into the other (optimal string alignment: a letter more, less or other, two neighbours
 /// swapped), each counted by how likely it is. `None` where they are more than `most`.
-pub(super) fn errors(typed: &str, meant: &str, most: f64) -> Option<f64> {
+pub(crate) fn errors(typed: &str, meant: &str, most: f64) -> Option<f64> {
     let (typed, meant): (Vec<char>, Vec<char>) = (typed.chars().collect(), meant.chars().collect());
     let width = meant.len() + 1;
     // Three rows of the table: that of the letter, the one before and the one before that.
@@ -48,7 +48,7 @@ pub(super) fn errors(typed: &str, meant: &str, most: f64) -> Option<f64> {
 }
 
 /// Which letters a text has, one bit each; one for all that are none of `a` to `z`.
-pub(super) fn letters(text: &str) -> u32 {
+pub(crate) fn letters(text: &str) -> u32 {
     text.chars().fold(0, |set, letter| set | bit(letter))
 }
 
@@ -58,7 +58,7 @@ fn bit(letter: char) -> u32 {
 
 /// Whether so many errors may turn a text with these [`letters`] into one with those; comparing them is dear. An error changes
 /// two letters of the set at most: one goes, one comes.
-pub(super) const fn may_be_near(letters: u32, others: u32, errors: u32) -> bool {
+pub(crate) const fn may_be_near(letters: u32, others: u32, errors: u32) -> bool {
     (letters ^ others).count_ones() <= 2 * errors
 }
 

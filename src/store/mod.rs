@@ -11,6 +11,7 @@
 
 mod batches;
 mod celery;
+mod enrich;
 mod error;
 mod export;
 mod lint;
@@ -31,6 +32,7 @@ pub use batches::{Batch, BatchAsk, BatchAskError, BatchOf, BatchState, BatchStor
 pub use celery::{
     CeleryAnswer, CeleryFailure, CeleryJob, CeleryRequest, CeleryStore, CeleryWork, NewCeleryTask, Owed, OwedTask,
 };
+pub use enrich::{KeyedTerm, TagWithTerms};
 pub use error::StoreError;
 pub use export::{
     EXPORT_FORMAT, ExportDetail, ExportHeader, ExportRecord, ExportRevision, ExportRow, ExportSynonyms, ExportVector,
@@ -330,6 +332,13 @@ pub trait LintStore: Send + Sync {
     async fn vectors(&self, space: &str, ids: &[i64]) -> Result<Vec<(i64, Vec<f32>)>>;
 }
 
+/// What [`crate::enrich`] reads.
+#[async_trait]
+pub trait EnrichStore: Send + Sync {
+    /// Tags by type and number with their active terms. Each page shows one state of the database.
+    async fn tags_with_terms(&self, page: &Page) -> Result<Listing<TagWithTerms>>;
+}
+
 /// Settings, health and upkeep.
 #[async_trait]
 pub trait AdminStore: Send + Sync {
@@ -387,6 +396,7 @@ pub trait Store:
     + SpaceStore
     + SearchStore
     + LintStore
+    + EnrichStore
     + AdminStore
 {
 }
@@ -402,6 +412,7 @@ impl<T> Store for T where
         + SpaceStore
         + SearchStore
         + LintStore
+        + EnrichStore
         + AdminStore
 {
 }

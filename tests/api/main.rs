@@ -5,11 +5,13 @@
 mod auth;
 mod bad_input;
 mod batches;
+mod enrich;
 mod events;
 mod jobs;
 mod lint;
 mod merge;
 mod reading;
+mod resolve;
 mod review;
 mod revisions;
 mod search;

@@ -2,11 +2,13 @@
 
 use super::Home;
 
-const COMMANDS: [&[&str]; 34] = [
+const COMMANDS: [&[&str]; 36] = [
     &["demo"],
     &["serve"],
     &["worker"],
     &["search"],
+    &["resolve"],
+    &["mcp"],
     &["tags"],
     &["tags", "add"],
     &["tags", "list"],
@@ -63,6 +65,8 @@ fn wrong_usage_ends_with_2_and_writes_nothing() {
         &["nonsense"][..],
         &[],
         &["search"],
+        &["resolve"],
+        &["mcp"],
         &["search", "--limit", "many", "x"],
         &["search", "--limit", "0", "x"],
         &["search", ""],

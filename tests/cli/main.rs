@@ -9,7 +9,9 @@ mod import;
 mod jobs;
 mod lexicon;
 mod lint;
+mod mcp;
 mod ollama;
+mod resolve;
 mod review;
 mod running;
 #[path = "../support/mod.rs"]

@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use musonym::{
     cache::{Cache, CacheSettings},
     embed::{EmbedService, Embedders},
+    enrich::Enricher,
     http::{AppState, Auth, Component, ComponentState, HttpLimits, PROBLEM_JSON, StatusSource, prometheus_builder},
     jobs::Events,
     lint::Linter,
@@ -162,6 +163,7 @@ impl TestServer {
             store: store.clone(),
             searcher,
             linter: Arc::new(Linter::new(store.clone())),
+            enricher: Arc::new(Enricher::new(store.clone())),
             cache,
             embedder,
             events: events.clone(),

@@ -14,7 +14,7 @@ use super::binary::eventually;
 pub const WITHOUT: &str = "MUSONYM_TEST_WITHOUT_SERVERS";
 
 /// The variable's value, or `None` where tests may do without servers.
-pub(super) fn required(name: &str) -> Option<String> {
+pub fn required(name: &str) -> Option<String> {
     if let Some(value) = std::env::var(name).ok().filter(|value| !value.is_empty()) {
         return Some(value);
     }

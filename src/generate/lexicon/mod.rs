@@ -97,6 +97,41 @@ pub fn lexicon_tags() -> Vec<(TagType, TagName)> {
     Lexicon::get().entries.iter().map(|entry| (entry.tag_type, entry.name.clone())).collect()
 }
 
+/// An entry as those read it who want to know of a tag without having it generated.
+pub(crate) struct LexiconTag {
+    /// Genre or mood.
+    pub(crate) tag_type: TagType,
+    /// Its name.
+    pub(crate) name: &'static TagName,
+    /// What a row of this name would hold.
+    pub(crate) terms: Vec<Term>,
+    /// The names of its direct parents, of the same type.
+    pub(crate) broader: &'static [String],
+    /// One sentence in English, one in French.
+    pub(crate) description: [&'static str; 2],
+}
+
+/// All entries, in the order of the file.
+pub(crate) fn lexicon_entries() -> impl Iterator<Item = LexiconTag> {
+    Lexicon::get().entries.iter().map(|entry| LexiconTag {
+        tag_type: entry.tag_type,
+        name: &entry.name,
+        terms: own_terms(entry),
+        broader: &entry.broader,
+        description: [&entry.description.en, &entry.description.fr],
+    })
+}
+
+/// Whether a word of this key only says of which place or quality a genre is (`brésilien`, `modern`).
+pub(crate) fn is_qualifier(key: &str) -> bool {
+    words::Words::get().find(key).is_some()
+}
+
+/// Whether a word of this key says where music is from (`brésilien`).
+pub(crate) fn is_place(key: &str) -> bool {
+    words::Words::get().find(key).is_some_and(|word| word.place.is_some())
+}
+
 /// Looks tags up in the built-in lexicon, and composes what it does not have.
 #[derive(Clone, Default)]
 pub struct LexiconGenerator {

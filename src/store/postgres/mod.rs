@@ -24,6 +24,8 @@ mod batch_jobs;
 mod batches;
 #[path = "../sql/celery.rs"]
 mod celery;
+#[path = "../sql/enrich.rs"]
+mod enrich;
 #[path = "../sql/export.rs"]
 mod export;
 #[path = "../sql/generation.rs"]

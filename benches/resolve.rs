@@ -1,0 +1,102 @@
+//! How fast raw strings become tags, and tracks become words, over the starter vocabulary: `cargo bench --bench resolve`.
+//!
+//! The strings are those of `data/eval/resolve.jsonl`, over and over with something different in each round; all on one thread.
+//! `BENCH_STRINGS=FILE` takes the lines of a file instead.
+
+use std::time::{Duration, Instant};
+
+use musonym::{
+    domain::Lang,
+    enrich::{
+        resolve::{ResolveOptions, Resolver},
+        summary::{SummaryOptions, summarise},
+        track::{Audio, Track},
+        vocabulary::Vocabulary,
+    },
+};
+
+/// Strings that are resolved.
+const STRINGS: usize = 100_000;
+
+/// Tracks of a batch, and how often it is measured.
+const TRACKS: usize = 500;
+const ROUNDS: usize = 20;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let started = Instant::now();
+    let vocabulary = Vocabulary::starter();
+    println!("{:<34} {:>8.1} ms", "the vocabulary, put in order", milliseconds(started.elapsed()));
+
+    let strings = strings()?;
+    let options = ResolveOptions::default();
+    let resolver = Resolver::new(&vocabulary, &options)?;
+    // What is loaded at the first use.
+    strings.iter().for_each(|raw| drop(resolver.resolve(raw)));
+    let started = Instant::now();
+    let (mut resolved, mut tags) = (0usize, 0usize);
+    while resolved < STRINGS {
+        for raw in &strings {
+            tags += resolver.resolve(raw).tags.len();
+            resolved += 1;
+        }
+    }
+    let took = started.elapsed();
+    println!(
+        "{:<34} {:>8.0} a second   ({resolved} strings, {tags} tags, one thread)",
+        "strings",
+        number(resolved) / took.as_secs_f64()
+    );
+
+    let tracks: Vec<Track> = (0..TRACKS).map(|at| track(&strings, at)).collect();
+    let mut times = Vec::new();
+    for _ in 0..ROUNDS {
+        let started = Instant::now();
+        for track in &tracks {
+            std::hint::black_box(summarise(
+                track,
+                &vocabulary,
+                SummaryOptions { lang: Lang::Fr, ..Default::default() },
+            )?);
+        }
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    println!(
+        "{:<34} {:>8.1} ms median, {:.1} ms most   (one thread)",
+        "500 tracks summed up",
+        milliseconds(times[ROUNDS / 2]),
+        milliseconds(times[ROUNDS - 1])
+    );
+    Ok(())
+}
+
+fn strings() -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    if let Ok(file) = std::env::var("BENCH_STRINGS") {
+        return Ok(std::fs::read_to_string(file)?.split('\n').map(str::to_owned).collect());
+    }
+    let labelled = include_str!("../data/eval/resolve.jsonl").lines();
+    let raw = labelled.map(|line| {
+        let value: serde_json::Value = serde_json::from_str(line)?;
+        Ok(value["raw"].as_str().unwrap_or_default().to_owned())
+    });
+    raw.collect()
+}
+
+fn track(strings: &[String], at: usize) -> Track {
+    let take = |at: usize| strings[at % strings.len()].chars().take(200).collect::<String>();
+    let audio = Audio {
+        bpm: Some(60.0 + number(at % 120)),
+        energy: Some(number(at % 100) / 100.0),
+        moods: [("sad".to_owned(), 0.8)].into(),
+        ..Audio::default()
+    };
+    Track { genres: vec![take(at), take(at * 7 + 1)], moods: vec!["melancholic".to_owned()], audio: Some(audio) }
+}
+
+fn number(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
