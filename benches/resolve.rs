@@ -31,20 +31,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = ResolveOptions::default();
     let resolver = Resolver::new(&vocabulary, &options)?;
     // What is loaded at the first use.
-    strings.iter().for_each(|raw| drop(resolver.resolve(raw)));
+    for raw in &strings {
+        drop(resolver.resolve(raw));
+    }
     let started = Instant::now();
-    let (mut resolved, mut tags) = (0usize, 0usize);
-    while resolved < STRINGS {
+    let (mut count, mut tags) = (0usize, 0usize);
+    while count < STRINGS {
         for raw in &strings {
             tags += resolver.resolve(raw).tags.len();
-            resolved += 1;
+            count += 1;
         }
     }
     let took = started.elapsed();
     println!(
-        "{:<34} {:>8.0} a second   ({resolved} strings, {tags} tags, one thread)",
+        "{:<34} {:>8.0} a second   ({count} strings, {tags} tags, one thread)",
         "strings",
-        number(resolved) / took.as_secs_f64()
+        number(count) / took.as_secs_f64()
     );
 
     let tracks: Vec<Track> = (0..TRACKS).map(|at| track(&strings, at)).collect();

@@ -48,6 +48,7 @@ const MAX_WHY_CHARS: usize = 300;
   musonym resolve dnb --starter                over the shipped lexicon, without a database
 
 docs/RESOLVE.md has the rules.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct ResolveArgs {
     /// Raw strings
     #[arg(value_name = "STRING", conflicts_with = "file")]
@@ -272,8 +273,11 @@ fn how(part: &ResolvedPart, raw: &str, explain: bool) -> String {
     if explain {
         text = format!("{text}\n{}", printable(&part.why, MAX_WHY_CHARS));
         if !part.alternatives.is_empty() {
-            let names: Vec<String> =
-                part.alternatives.iter().map(|other| format!("{} {:.2}", other.tag_name, other.score)).collect();
+            let names: Vec<String> = part
+                .alternatives
+                .iter()
+                .map(|other| format!("{} {} {:.2}", other.tag_type, other.tag_name, other.score))
+                .collect();
             text = format!("{text}\nor: {}", names.join(", "));
         }
     }

@@ -41,7 +41,9 @@ impl Spellings {
             by_length[length].push(Spelling { letters: letters(&key), key });
         }
         // Whatever order the keys came in, the same text is read alike.
-        by_length.iter_mut().for_each(|keys| keys.sort_by(|a, b| a.key.cmp(&b.key)));
+        for keys in &mut by_length {
+            keys.sort_by(|a, b| a.key.cmp(&b.key));
+        }
         Self(by_length)
     }
 

@@ -172,11 +172,11 @@ impl TrackTags {
     }
 
     fn take(&mut self, raw: &str, vocabulary: &Vocabulary, resolver: &Resolver<'_>, factor: f64, is_given: bool) {
-        let resolved = resolver.resolve(raw);
-        if resolved.tags.is_empty() && is_given && !raw.trim().is_empty() {
-            self.not_understood.push(resolved.raw);
+        let found = resolver.resolve(raw);
+        if found.tags.is_empty() && is_given && !raw.trim().is_empty() {
+            self.not_understood.push(found.raw);
         }
-        for part in resolved.parts {
+        for part in found.parts {
             let Some(tag) = part.tag else { continue };
             let Some(place) = vocabulary.named(tag.tag_type, &tag.tag_name) else { continue };
             let sure = part.score.unwrap_or_default() * factor;
@@ -302,22 +302,21 @@ pub(super) fn occasions(tags: &TrackTags, vocabulary: &Vocabulary, lang: Lang) -
         let spoken = occasions.filter_map(|term| Some((term, speaks(term, lang)?)));
         for (at, (term, speaks)) in spoken.enumerate() {
             let confidence = sure * term.confidence.value() * speaks * decayed(at);
-            match by_key.get(term.key.as_str()) {
-                Some(known) => {
-                    let known = &mut found[*known];
-                    known.confidence = 1.0 - (1.0 - known.confidence) * (1.0 - confidence);
-                    known.tags.push(origin(tag));
-                }
-                None => {
-                    by_key.insert(&term.key, found.len());
-                    found.push(Occasion { text: term.term.clone(), confidence, tags: vec![origin(tag)] });
-                }
+            if let Some(known) = by_key.get(term.key.as_str()) {
+                let known = &mut found[*known];
+                known.confidence = 1.0 - (1.0 - known.confidence) * (1.0 - confidence);
+                known.tags.push(origin(tag));
+            } else {
+                by_key.insert(&term.key, found.len());
+                found.push(Occasion { text: term.term.clone(), confidence, tags: vec![origin(tag)] });
             }
         }
     }
     found.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     found.truncate(OCCASIONS);
-    found.iter_mut().for_each(|occasion| occasion.confidence = rounded(occasion.confidence));
+    for occasion in &mut found {
+        occasion.confidence = rounded(occasion.confidence);
+    }
     found
 }
 

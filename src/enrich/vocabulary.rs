@@ -91,14 +91,14 @@ pub struct Hit {
 /// Tags with their look-ups.
 #[derive(Debug, Default)]
 struct Tags {
-    tags: Vec<KnownTag>,
+    all: Vec<KnownTag>,
     names: HashMap<Box<str>, Vec<Meaning>>,
     own: HashMap<(TagType, Box<str>), u32>,
 }
 
 impl Tags {
     fn add(&mut self, tag: KnownTag) {
-        let place = u32::try_from(self.tags.len()).unwrap_or(u32::MAX);
+        let place = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
         // Of two tags of one key the older stands for both.
         self.own.entry((tag.tag_type, tag.key.as_str().into())).or_insert(place);
         let mut met = vec![(tag.key.clone(), NameKind::Name, NAME_SCORE, u32::MAX)];
@@ -122,7 +122,7 @@ impl Tags {
                 None => meanings.push(Meaning { place, kind, score, term }),
             }
         }
-        self.tags.push(tag);
+        self.all.push(tag);
     }
 
     /// Puts the likeliest meaning first; of equal ones genres, then the older tag.
@@ -211,7 +211,7 @@ impl Vocabulary {
         let mut known = Tags::default();
         for TagWithTerms { tag_type, id, name, confidence: _, terms } in tags {
             let key = key(&name);
-            let entry = LEXICON.place_of(tag_type, &key).map(|at| &LEXICON.tags[at as usize]);
+            let entry = LEXICON.place_of(tag_type, &key).map(|at| &LEXICON.all[at as usize]);
             known.add(KnownTag {
                 tag_type,
                 id: Some(id),
@@ -227,27 +227,25 @@ impl Vocabulary {
 
     fn finish(tags: Tags) -> Self {
         let tags = tags.finish();
-        let naming = |(key, meanings): (&Box<str>, &Vec<Meaning>)| {
-            let names = meanings.iter().any(|meaning| meaning.score >= OTHER_NAME_SCORE);
-            names.then(|| key.clone())
-        };
-        let spellings = Spellings::of(tags.names.iter().filter_map(naming));
+        let names = |meanings: &[Meaning]| meanings.iter().any(|meaning| meaning.score >= OTHER_NAME_SCORE);
+        let naming = tags.names.iter().filter(|(_, meanings)| names(meanings)).map(|(key, _)| key.clone());
+        let spellings = Spellings::of(naming);
         Self { tags, spellings }
     }
 
     /// How many tags there are.
     pub fn len(&self) -> usize {
-        self.tags.tags.len()
+        self.tags.all.len()
     }
 
     /// Whether there is no tag at all.
     pub fn is_empty(&self) -> bool {
-        self.tags.tags.is_empty()
+        self.tags.all.is_empty()
     }
 
     /// The tag at a place.
     pub fn at(&self, place: Place) -> &KnownTag {
-        let tags = if place.in_lexicon { &LEXICON.tags } else { &self.tags.tags };
+        let tags = if place.in_lexicon { &LEXICON.all } else { &self.tags.all };
         &tags[place.at as usize]
     }
 
@@ -267,7 +265,7 @@ impl Vocabulary {
     pub fn meanings(&self, key: &str, tag_type: Option<TagType>) -> Vec<Hit> {
         let is_wanted = |tag: &KnownTag| tag_type.is_none_or(|wanted| wanted == tag.tag_type);
         let hit = |tags: &Tags, in_lexicon: bool, meaning: &Meaning| {
-            let tag = &tags.tags[meaning.place as usize];
+            let tag = &tags.all[meaning.place as usize];
             is_wanted(tag).then(|| Hit {
                 place: Place { in_lexicon, at: meaning.place },
                 kind: meaning.kind,
@@ -283,7 +281,7 @@ impl Vocabulary {
         let shipped = LEXICON.names.get(key).into_iter().flatten();
         let mut found: Vec<Hit> = shipped.filter_map(|meaning| hit(&LEXICON, true, meaning)).collect();
         for hit in &mut found {
-            let entry = &LEXICON.tags[hit.place.at as usize];
+            let entry = &LEXICON.all[hit.place.at as usize];
             if let Some(place) = self.place_of(entry.tag_type, &entry.key) {
                 hit.place = place;
             }

@@ -68,12 +68,12 @@ fn repaired(text: &str) -> Option<String> {
     if !text.chars().any(|c| matches!(c, '\u{c2}'..='\u{f4}')) {
         return None;
     }
-    let byte = |c: char| match u32::from(c) {
-        code @ 0..=0xff => u8::try_from(code).ok(),
-        _ => {
-            let place = WINDOWS_1252.iter().position(|known| *known == c)?;
-            u8::try_from(0x80 + place).ok()
+    let byte = |c: char| {
+        if let Ok(byte) = u8::try_from(u32::from(c)) {
+            return Some(byte);
         }
+        let place = WINDOWS_1252.iter().position(|known| *known == c)?;
+        u8::try_from(0x80 + place).ok()
     };
     let bytes: Vec<u8> = text.chars().map(byte).collect::<Option<_>>()?;
     // Text that was right is no valid UTF-8 when its letters are taken for bytes.

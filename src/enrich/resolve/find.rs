@@ -247,7 +247,8 @@ impl Finder<'_> {
     fn say_how(&self, words: &[String]) -> bool {
         let says_how = |words: &[String]| {
             let key = words.concat();
-            CONNECTORS.contains(&key.as_str()) || is_qualifier(&key) || self.names(&key).is_some()
+            let names = || self.names(&key).is_some_and(|hits| hits.iter().any(is_own_name));
+            CONNECTORS.contains(&key.as_str()) || is_qualifier(&key) || names()
         };
         // Whether the first so many words do: `puerto rican` is one of two.
         let mut done = vec![true];
@@ -287,6 +288,11 @@ impl Finder<'_> {
         let hits = hits.iter().map(|hit| (hit.place, hit.score * factor)).collect();
         Finding { kind, hits, also: None, period: None, why }
     }
+}
+
+/// Whether it is what the tag is called in either language: a mere alias (`daft` of `silly`) is as often part of another name.
+fn is_own_name(hit: &Hit) -> bool {
+    hit.kind == NameKind::Translation || hit.kind == NameKind::Name && hit.score >= 1.0
 }
 
 /// The keys of words in the singular, English and French: `opéras-rock`, `symphonies`.

@@ -180,15 +180,12 @@ impl<'a> Resolver<'a> {
             return Found { part, place: None };
         }
         let tag = self.vocabulary.at(place);
-        match tag.id {
-            Some(id) => {
-                part.tag = Some(ResolvedTag { tag_type: tag.tag_type, tag_name: tag.name.clone(), id });
-            }
-            None => {
-                part.kind = PartKind::Lexicon;
-                part.why = format!("{} The library does not have it, the lexicon does.", part.why);
-                part.suggestion = Some(Suggestion { tag_type: tag.tag_type, tag_name: tag.name.clone() });
-            }
+        if let Some(id) = tag.id {
+            part.tag = Some(ResolvedTag { tag_type: tag.tag_type, tag_name: tag.name.clone(), id });
+        } else {
+            part.kind = PartKind::Lexicon;
+            part.why = format!("{} The library does not have it, the lexicon does.", part.why);
+            part.suggestion = Some(Suggestion { tag_type: tag.tag_type, tag_name: tag.name.clone() });
         }
         Found { part, place: Some(place) }
     }

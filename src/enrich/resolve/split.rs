@@ -177,7 +177,7 @@ mod tests {
     use super::*;
     use crate::domain::key;
 
-    fn values<'a>(text: &'a str) -> Vec<&'a str> {
+    fn values(text: &str) -> Vec<&str> {
         let known = ["hip-hop", "rap", "r&b", "rock", "pop", "drum & bass", "singer/songwriter", "country", "rock pop"];
         let keys: Vec<String> = known.iter().map(|name| key(name)).collect();
         split(text, &|value: &str| keys.contains(&key(value)))
