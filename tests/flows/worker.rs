@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{
     binary::{Home, eventually},
-    fake_ollama::{EMBED_MODEL, FakeOllama, Fault},
+    fake_ollama::{EMBED_MODEL, FakeOllama, Fault, GENERATE_MODEL},
     worker::Worker,
 };
 
@@ -241,4 +241,44 @@ async fn an_embedding_that_cannot_be_compared_is_never_stored() {
         assert!(space.contains(":768:"), "{space}");
         assert_eq!(worker.jobs(JobState::Succeeded).await.len(), 82, "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn a_missing_model_is_downloaded_where_that_is_allowed() {
+    let ollama = FakeOllama::start().await.without_model(GENERATE_MODEL);
+    let home = Home::new(ollama.url())
+        .with("MUSONYM_GENERATE__PROVIDER", "ollama")
+        .with("MUSONYM_EMBED__PROVIDER", "ollama")
+        .with("MUSONYM_OLLAMA__PULL", "true");
+    let server = home.serve(&[]).await;
+    server.post("/api/tags", json!({ "tag_type": "genre", "name": "gqom" }), 201).await;
+    eventually("the model is there and has written", async || {
+        (server.get("/api/synonyms/genre/gqom").await.0 == 200).then_some(())
+    })
+    .await;
+    assert!(ollama.digest(GENERATE_MODEL).is_some());
+}
+
+#[tokio::test]
+async fn a_pause_holds_a_worker_of_another_process_and_its_end_wakes_it() {
+    let ollama = FakeOllama::start().await;
+    let home = Home::new(ollama.url());
+    let server = home.serve(&["--no-worker"]).await;
+    server.post("/api/jobs/pause", json!({}), 200).await;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let _worker = home.command(&["worker", "--metrics", &address]).spawn().unwrap();
+    server.post("/api/tags", json!({ "tag_type": "genre", "name": "gqom" }), 201).await;
+    // The worker says that it has seen both the job and the pause.
+    let metrics = eventually("the worker tells that it is held", async || {
+        let answer = reqwest::get(format!("http://{address}/metrics")).await.ok()?.text().await.ok()?;
+        (answer.contains("musonym_jobs_held{kind=\"generate\"} 1") && answer.contains("musonym_queue_depth"))
+            .then_some(answer)
+    })
+    .await;
+    assert!(metrics.contains("musonym_queue_depth{kind=\"generate\",priority=\"8\"} 1"), "{metrics}");
+    assert!(metrics.contains("musonym_ollama_breaker{state=\"closed\"} 1"), "{metrics}");
+    assert_eq!(ollama.generate_calls(), 0);
+    server.post("/api/jobs/resume", json!({}), 200).await;
+    eventually("the job is done", async || (server.get("/api/synonyms/genre/gqom").await.0 == 200).then_some(())).await;
 }

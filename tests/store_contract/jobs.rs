@@ -36,6 +36,22 @@ contract! {
         assert!(db.claim_all(JobKind::Embed).await.is_empty());
     }
 
+    async fn what_somebody_waits_for_can_be_claimed_alone(db) {
+        let tags = db.tags(TagType::Genre, &["a", "b", "c"]).await;
+        assert!(!db.store.is_urgent_due(JobKind::Generate).await.unwrap());
+        assert!(claim(&db, ClaimOrder::Urgent, LEASE, 9).await.is_empty());
+        db.store.enqueue(&generate_job(&tags[1], false, Priority::HIGH)).await.unwrap();
+        assert!(db.store.is_urgent_due(JobKind::Generate).await.unwrap());
+        let depth = db.store.queue_depth().await.unwrap();
+        let waiting: Vec<_> = depth.iter().map(|depth| (depth.kind, depth.priority, depth.waiting)).collect();
+        assert_eq!(waiting, [(JobKind::Generate, Priority::LOW, 2), (JobKind::Generate, Priority::HIGH, 1)]);
+        assert!(depth.iter().all(|depth| depth.oldest <= chrono::Utc::now()));
+        let claimed = claim(&db, ClaimOrder::Urgent, LEASE, 9).await;
+        assert_eq!(claimed.len(), 1);
+        assert_eq!(claimed[0].job.payload["tag_id"], tags[1].id);
+        assert!(!db.store.is_urgent_due(JobKind::Generate).await.unwrap());
+    }
+
     async fn joining_a_queued_job_raises_its_wishes_and_never_takes_one_back(db) {
         let tag = db.genre("a").await;
         db.store.enqueue(&generate_job(&tag, true, Priority::HIGH)).await.unwrap();
