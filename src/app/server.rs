@@ -192,6 +192,8 @@ pub async fn serve(
     tokio::spawn(async move { embedder.warm_up().await });
     if options.worker {
         tasks.spawn(upkeep::maintain_vector_index(Arc::clone(&app.store), stop.clone()));
+        let models = models_to_pull(settings);
+        tasks.spawn(upkeep::pull_missing(app.ollama.clone(), models, app.events.clone(), stop.clone()));
         if let Some(bridge) = bridge {
             tasks.spawn(bridge.run(stop.clone()));
         }
