@@ -274,8 +274,11 @@ impl Vocabulary {
         })
     }
 
-    /// Whether a key means this tag, and no other one of its type as much.
+    /// Whether a key means this tag, and no other one of its type as much; what is the name of one, the lexicon's too, means that.
     fn means_alone(&self, key: &str, place: Place, tag_type: TagType) -> bool {
+        if self.place_of(tag_type, key).is_some_and(|named| named != place) {
+            return false;
+        }
         let hits = self.meanings(key, Some(tag_type));
         let best = hits.iter().map(|hit| hit.score).fold(0.0, f64::max);
         let mut equals = hits.iter().filter(|hit| hit.score >= best);

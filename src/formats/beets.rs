@@ -106,10 +106,10 @@ fn parent(vocabulary: &Vocabulary, place: Place) -> Option<Place> {
 /// that match its other names and the spellings of all of them.
 pub fn aliases(vocabulary: &Vocabulary) -> Exported {
     let mut exported = Exported::default();
-    let mut seen = HashSet::new();
+    let (mut seen, mut seen_patterns) = (HashSet::new(), HashSet::new());
     for tag in known_tags(vocabulary, TagType::Genre) {
         let name = tag.name.to_lowercase();
-        let patterns = patterns(tag.all());
+        let patterns = patterns(tag.all(), &mut seen_patterns);
         if patterns.is_empty() || !seen.insert(name.clone()) {
             continue;
         }
@@ -131,16 +131,11 @@ pub fn aliases(vocabulary: &Vocabulary) -> Exported {
     exported
 }
 
-/// The expressions of a tag's names, its own first, each once; that of the name only where it matches more than the name.
-pub(super) fn patterns<'a>(mut names: impl Iterator<Item = &'a str>) -> Vec<String> {
+/// The expressions of a tag's names, its own first; that of the name only where it matches more than the name, and none that
+/// an earlier tag has: two tags may differ by a hyphen alone.
+pub(super) fn patterns<'a>(mut names: impl Iterator<Item = &'a str>, seen: &mut HashSet<String>) -> Vec<String> {
     let own = names.next().map(pattern).filter(|own| is_flexible(own));
-    let mut patterns: Vec<String> = own.into_iter().collect();
-    for pattern in names.map(pattern) {
-        if !patterns.contains(&pattern) {
-            patterns.push(pattern);
-        }
-    }
-    patterns
+    own.into_iter().chain(names.map(pattern)).filter(|pattern| seen.insert(pattern.clone())).collect()
 }
 
 #[cfg(test)]

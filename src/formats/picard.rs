@@ -12,8 +12,8 @@ pub fn pairs(vocabulary: &Vocabulary) -> Exported {
     let mut exported = Exported::default();
     let mut seen = HashSet::new();
     for tag in named_tags(vocabulary, Some(TagType::Genre)) {
-        let patterns = patterns(tag.all());
-        if patterns.is_empty() || !seen.insert(tag.name.to_lowercase()) {
+        let patterns = patterns(tag.all(), &mut seen);
+        if patterns.is_empty() {
             continue;
         }
         // The first `=` ends the expression; a later one belongs to the genre. Writing to a string does not fail.
