@@ -97,7 +97,10 @@ fn read(file: &Path) -> Result<String, CliError> {
     }
     let text = String::from_utf8(bytes)
         .map_err(|_| CliError::Failed(format!("{} is not UTF-8 text: convert it first", file.display())))?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    })
 }
 
 fn parse(text: &str, format: ImportFormat, tag_type: Option<TagType>) -> Result<Parsed, Vec<Wrong>> {

@@ -40,10 +40,7 @@ pub struct Merged {
 ///
 /// # Errors
 /// All terms that break the rules of terms.
-pub fn merge(
-    additions: &[Addition],
-    stored: impl Fn(&TagRef) -> Option<ExportRow>,
-) -> Result<Merged, Vec<Wrong>> {
+pub fn merge(additions: &[Addition], stored: impl Fn(&TagRef) -> Option<ExportRow>) -> Result<Merged, Vec<Wrong>> {
     let (mut merged, mut wrong) = (Merged::default(), Vec::new());
     let mut places: HashMap<(TagType, String), usize> = HashMap::new();
     for addition in additions {

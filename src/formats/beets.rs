@@ -75,8 +75,11 @@ impl Tree {
             let parent = parent.as_deref().filter(|parent| self.parents.contains_key(*parent));
             children.entry(parent).or_default().push(name);
         }
-        // The last stands first, for it is taken from the end.
-        children.values_mut().for_each(|names| names.sort_unstable_by(|a, b| b.cmp(a)));
+        for names in children.values_mut() {
+            names.sort_unstable();
+            // The first stands last, for it is taken from the end.
+            names.reverse();
+        }
         let mut open: Vec<(usize, &str)> = Vec::new();
         open.extend(children.remove(&None).into_iter().flatten().map(|name| (0, name)));
         if open.is_empty() {

@@ -155,7 +155,8 @@ mod tests {
         let mapped = "---\nrock:\n- punk\n- metal:\n  - \"doom 'n' gloom\"\npop:\n";
         assert_eq!(pairs(mapped), expected);
         let within = "- rock:\n  - punk\n  metal: doom\n- pop\n";
-        let expected = [pair("rock", None), pair("punk", Some("rock")), pair("metal", None), pair("doom", Some("metal"))];
+        let expected =
+            [pair("rock", None), pair("punk", Some("rock")), pair("metal", None), pair("doom", Some("metal"))];
         assert_eq!(pairs(within)[..4], expected);
     }
 

@@ -5,9 +5,7 @@ use std::collections::HashMap;
 
 use super::{Exported, Wrong};
 use crate::{
-    domain::{
-        Confidence, Lang, SECTION_MAX_TERMS, Section, Source, TagName, TagType, Term, TermStatus, term_text,
-    },
+    domain::{Confidence, Lang, SECTION_MAX_TERMS, Section, Source, TagName, TagType, Term, TermStatus, term_text},
     store::{ExportRow, ExportSynonyms},
 };
 
@@ -58,8 +56,7 @@ pub fn write<'a>(rows: impl IntoIterator<Item = &'a ExportRow>) -> Exported {
 /// # Errors
 /// All lines that are wrong.
 pub fn read(text: &str, tag_type: Option<TagType>) -> Result<Vec<ExportRow>, Vec<Wrong>> {
-    let mut reader =
-        csv::ReaderBuilder::new().flexible(true).delimiter(delimiter(text)).from_reader(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new().flexible(true).delimiter(delimiter(text)).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| vec![Wrong::new(1, error.to_string())])?.clone();
     let columns = Columns::of(&header).map_err(|problem| vec![Wrong::new(1, problem)])?;
     let (mut table, mut wrong) = (Table { columns, tag_type, rows: Vec::new(), places: HashMap::new() }, Vec::new());
@@ -122,9 +119,7 @@ impl Columns {
             .filter_map(|(name, section, lang)| find(&[*name]).map(|at| (at, *section, *lang)))
             .collect();
         let form = match (find(&["section"]), find(&["term"])) {
-            (Some(section), Some(term)) if sections.is_empty() => {
-                Form::Terms { section, lang: find(&["lang"]), term }
-            }
+            (Some(section), Some(term)) if sections.is_empty() => Form::Terms { section, lang: find(&["lang"]), term },
             (None, None) => Form::Sections(sections),
             (Some(_), Some(_)) => {
                 return Err("it has columns of both tables: keep section and term, or those of the sections".to_owned());
@@ -202,11 +197,7 @@ impl Table {
 }
 
 /// The term of a line, `None` where it only names its tag.
-fn one_term<'a>(
-    section: &str,
-    lang: &str,
-    term: &'a str,
-) -> Result<Option<(Section, Option<Lang>, &'a str)>, String> {
+fn one_term<'a>(section: &str, lang: &str, term: &'a str) -> Result<Option<(Section, Option<Lang>, &'a str)>, String> {
     let lang = if lang.is_empty() { None } else { Some(lang.parse::<Lang>()?) };
     match (section, term) {
         ("", "") => Ok(None),

@@ -33,7 +33,9 @@ pub enum PlaylistError {
     #[error("the library has no mood `{0}`: `musonym tags list --type mood` lists them; for an occasion use --usage")]
     NoMood(String),
     /// No tag of the library is for it.
-    #[error("no tag of the library has `{0}` among its usage contexts: try fewer or other words; for a mood use --mood")]
+    #[error(
+        "no tag of the library has `{0}` among its usage contexts: try fewer or other words; for a mood use --mood"
+    )]
     NoUsage(String),
 }
 

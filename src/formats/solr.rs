@@ -166,7 +166,9 @@ fn tag(name: &str, tag_type: Option<TagType>, known: impl Fn(&str) -> Option<Tag
     let tag_name = TagName::parse(name).map_err(|error| error.to_string())?;
     match tag_type {
         Some(tag_type) => Ok(TagRef { tag_type, tag_name }),
-        None => Err(format!("`{}` is no tag yet: say with --type whether it is a genre or a mood", name.escape_debug())),
+        None => {
+            Err(format!("`{}` is no tag yet: say with --type whether it is a genre or a mood", name.escape_debug()))
+        }
     }
 }
 

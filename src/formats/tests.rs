@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::{NamedTag, csv, solr, yaml};
 use crate::{
     domain::{Confidence, Lang, Section, Source, TagName, TagType, Term, TermStatus, key},
     enrich::vocabulary::Vocabulary,
@@ -129,4 +130,41 @@ pub(super) fn assert_golden(name: &str, text: &str) {
     }
     let golden = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text, golden, "{} differs", path.display());
+}
+
+/// What people and other programs put into names, and more.
+const NAMES: &str = "[ -~éжß]{0,12}[a-z0-9][ -~éжß😀]{0,12}";
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn any_names_come_back_from_the_rules_of_solr(names in proptest::collection::vec(NAMES, 2..5)) {
+        let names: Vec<&str> = names.iter().map(|name| name.trim()).collect();
+        let library = with_genres(&["a"]);
+        let place = library.places().next().unwrap();
+        let others = names[1..].to_vec();
+        let tag = NamedTag { place, tag_type: TagType::Genre, name: names[0], key: "a", others };
+        let exported = solr::synonyms(&[tag]);
+        let rules = solr::parse(&exported.text).unwrap();
+        proptest::prop_assert_eq!(rules.len(), 1);
+        proptest::prop_assert_eq!(&rules[0].names, &names);
+        proptest::prop_assert_eq!(&rules[0].stands_for, &None);
+    }
+
+    #[test]
+    fn any_name_comes_back_from_a_scalar(name in NAMES) {
+        let name = name.trim();
+        proptest::prop_assert_eq!(yaml::read_scalar(&yaml::scalar(name)), Ok((name.to_owned(), "")));
+    }
+
+    #[test]
+    fn any_term_comes_back_from_a_table(text in NAMES) {
+        let mut rows = rows();
+        rows.truncate(1);
+        let text = text.trim();
+        rows[0].synonyms.as_mut().unwrap().terms[0].term = text.to_owned();
+        let read = csv::read(&csv::write(&rows).text, None).unwrap();
+        proptest::prop_assert_eq!(&read[0].synonyms.as_ref().unwrap().terms[0].term, text);
+    }
 }

@@ -23,10 +23,8 @@ struct Item<'a> {
 /// The set. Each item is what earlier versions take as the body of `PUT /collections/{collection}/synonyms/{id}`.
 pub fn synonym_set(tags: &[NamedTag<'_>]) -> Exported {
     let with_others = || tags.iter().filter(|tag| !tag.others.is_empty());
-    let items: Vec<Item<'_>> = tag_ids(with_others())
-        .zip(with_others())
-        .map(|(id, tag)| Item { id, synonyms: tag.all().collect() })
-        .collect();
+    let items: Vec<Item<'_>> =
+        tag_ids(with_others()).zip(with_others()).map(|(id, tag)| Item { id, synonyms: tag.all().collect() }).collect();
     Exported { tags: items.len(), text: json_text(&SynonymSet { items }), left_out: Vec::new() }
 }
 

@@ -39,8 +39,7 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// What may stand in a stream as it is. Line breaks and the mark of byte order, which may in places, never need to.
 fn is_printable(character: char) -> bool {
-    !character.is_control()
-        && !matches!(character, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    !character.is_control() && !matches!(character, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// The text of a scalar that stands alone on its line, and what follows it; without the comment at the end.
