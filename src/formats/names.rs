@@ -80,3 +80,41 @@ pub(super) fn tag_ids<'a, 'b: 'a>(tags: impl Iterator<Item = &'a NamedTag<'b>>) 
         if *count == 1 { id } else { format!("{id}-{count}") }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{tag, vocabulary};
+    use super::*;
+    use crate::domain::Section;
+
+    #[test]
+    fn a_name_of_two_tags_is_given_to_neither() {
+        let library = vocabulary();
+        let tags = named_tags(&library, Some(TagType::Mood));
+        let names: Vec<(&str, &[&str])> = tags.iter().map(|tag| (tag.name, &tag.others[..])).collect();
+        assert_eq!(names, [("calm", &["paisible", "calme"][..]), ("melancholic", &["blue"][..])]);
+    }
+
+    #[test]
+    fn the_name_of_a_genre_of_the_lexicon_is_no_other_name() {
+        let terms = [(Section::SearchTerms, None, "RnB", 0.9), (Section::SearchTerms, None, "urban r&b", 0.9)];
+        let library = Vocabulary::of([tag(TagType::Genre, 1, "contemporary r&b", &terms)]);
+        assert_eq!(named_tags(&library, None)[0].others, ["urban r&b"]);
+        // The lexicon's own one is met beside it, and not a second time.
+        let known = known_tags(&library, TagType::Genre);
+        let count = |name: &str| known.iter().filter(|tag| tag.name == name).count();
+        assert_eq!((count("contemporary r&b"), count("r&b")), (1, 1));
+    }
+
+    #[test]
+    fn a_rule_is_named_by_type_and_key() {
+        let library = Vocabulary::of([
+            tag(TagType::Genre, 1, "hip hop", &[]),
+            tag(TagType::Genre, 2, "Hip-Hop", &[]),
+            tag(TagType::Mood, 1, "hip hop", &[]),
+        ]);
+        let tags = named_tags(&library, None);
+        let ids: Vec<String> = tag_ids(tags.iter()).collect();
+        assert_eq!(ids, ["genre-hiphop", "genre-hiphop-2", "mood-hiphop"]);
+    }
+}

@@ -10,11 +10,12 @@ use crate::{
 };
 
 /// A term in short: section, language, text, confidence.
-type Short = (Section, Option<Lang>, &'static str, f64);
+pub(super) type Short = (Section, Option<Lang>, &'static str, f64);
 
 const NO_LANG: Option<Lang> = None;
 
-fn tag(tag_type: TagType, id: i64, name: &str, terms: &[Short]) -> TagWithTerms {
+/// A tag of a library.
+pub(super) fn tag(tag_type: TagType, id: i64, name: &str, terms: &[Short]) -> TagWithTerms {
     let keyed = |(section, lang, term, confidence): &Short| KeyedTerm {
         section: *section,
         lang: *lang,
