@@ -81,7 +81,7 @@ impl Tree {
             names.reverse();
         }
         let mut open: Vec<(usize, &str)> = Vec::new();
-        open.extend(children.remove(&None).into_iter().flatten().map(|name| (0, name)));
+        open.extend(children.remove(&None::<&str>).into_iter().flatten().map(|name| (0, name)));
         if open.is_empty() {
             text.push_str("[]\n");
         }
