@@ -274,9 +274,25 @@ impl Vocabulary {
         })
     }
 
-    /// Whether a key means this tag, and no other one of its type as much; what is the name of one, the lexicon's too, means that.
+    /// The entry of the lexicon that a tag of the library is by another name, as `dnb` is `drum and bass`; `None` where the
+    /// lexicon has the tag by its own name, or the library the entry.
+    pub fn entry_of_alias(&self, place: Place) -> Option<Place> {
+        let tag = self.at(place);
+        if place.in_lexicon || LEXICON.place_of(tag.tag_type, &tag.key).is_some() {
+            return None;
+        }
+        let is_of_type = |meaning: &&Meaning| LEXICON.all[meaning.place as usize].tag_type == tag.tag_type;
+        let meaning = LEXICON.names.get(tag.key.as_str())?.iter().find(is_of_type)?;
+        let entry = &LEXICON.all[meaning.place as usize];
+        let is_new = self.tags.place_of(entry.tag_type, &entry.key).is_none();
+        is_new.then_some(Place { in_lexicon: true, at: meaning.place })
+    }
+
+    /// Whether a key means this tag, and no other one of its type as much. What is the name of a tag means that one, in the
+    /// lexicon too, unless this is what it is.
     fn means_alone(&self, key: &str, place: Place, tag_type: TagType) -> bool {
-        if self.place_of(tag_type, key).is_some_and(|named| named != place) {
+        let named = self.place_of(tag_type, key);
+        if named.is_some_and(|named| named != place) && named != self.entry_of_alias(place) {
             return false;
         }
         let hits = self.meanings(key, Some(tag_type));

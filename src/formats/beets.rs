@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Exported,
-    names::{is_one_line, known_tags, named_tags},
+    names::{is_one_line, known_tags, named_tags, stand_ins},
     pattern::{is_flexible, pattern},
     yaml,
 };
@@ -45,8 +45,10 @@ pub fn whitelist(vocabulary: &Vocabulary) -> Exported {
 /// first place of a genre.
 pub fn tree(vocabulary: &Vocabulary) -> Exported {
     let mut tree = Tree::default();
+    let parents = Parents { vocabulary, stand_ins: stand_ins(vocabulary) };
+    let name = |place: Place| vocabulary.at(place).name.to_lowercase();
     for tag in known_tags(vocabulary, TagType::Genre) {
-        tree.add(vocabulary, tag.place);
+        tree.add(name(tag.place), parents.of(tag.place).map(name));
     }
     let mut text = String::new();
     tree.write(&mut text);
@@ -60,9 +62,7 @@ struct Tree {
 }
 
 impl Tree {
-    fn add(&mut self, vocabulary: &Vocabulary, place: Place) {
-        let name = vocabulary.at(place).name.to_lowercase();
-        let parent = parent(vocabulary, place).map(|place| vocabulary.at(place).name.to_lowercase());
+    fn add(&mut self, name: String, parent: Option<String>) {
         // Names that differ by case alone are one; a name is not below itself.
         let parent = parent.filter(|parent| *parent != name);
         self.parents.entry(name).or_insert(parent);
@@ -95,14 +95,24 @@ impl Tree {
     }
 }
 
-/// The parent that a genre stands below.
-fn parent(vocabulary: &Vocabulary, place: Place) -> Option<Place> {
-    let parents = vocabulary.parents(place);
-    let leads_home = |parent: &&Place| {
-        let mut line = std::iter::once(**parent).chain(vocabulary.ancestors(**parent));
-        line.any(|place| !vocabulary.is_suggestion(place))
-    };
-    parents.iter().find(leads_home).or(parents.first()).copied()
+/// Where genres stand.
+struct Parents<'a> {
+    vocabulary: &'a Vocabulary,
+    /// The entries of the lexicon that the library has by another name.
+    stand_ins: HashMap<Place, Place>,
+}
+
+impl Parents<'_> {
+    /// The parent that a genre stands below.
+    fn of(&self, place: Place) -> Option<Place> {
+        let parents = self.vocabulary.parents(self.vocabulary.entry_of_alias(place).unwrap_or(place));
+        let leads_home = |parent: &&Place| {
+            let mut line = std::iter::once(**parent).chain(self.vocabulary.ancestors(**parent));
+            line.any(|place| !self.vocabulary.is_suggestion(place) || self.stand_ins.contains_key(&place))
+        };
+        let parent = parents.iter().find(leads_home).or(parents.first())?;
+        Some(*self.stand_ins.get(parent).unwrap_or(parent))
+    }
 }
 
 /// The option `aliases`, as a part of beets' configuration: for each genre of the library and of the lexicon the expressions
@@ -181,6 +191,21 @@ mod tests {
         let parent = lines[..child].iter().rposition(|line| depth(line) < depth(lines[child])).unwrap();
         assert_eq!(lines[parent].trim(), "- drum and bass:");
         at("- \"say \\\"hi\\\": # loud\"");
+    }
+
+    #[test]
+    fn a_genre_by_another_name_takes_the_place_of_it() {
+        let exported = tree(&with_genres(&["dnb"]));
+        let lines: Vec<&str> = exported.text.lines().collect();
+        let at = lines.iter().position(|line| line.trim() == "- dnb:").unwrap();
+        assert!(lines[at].starts_with("    -"), "below electronic");
+        assert!(
+            lines[at + 1..]
+                .iter()
+                .take_while(|line| line.starts_with("        "))
+                .any(|line| line.trim() == "- techstep")
+        );
+        assert!(!exported.text.contains("drum and bass\n") && !exported.text.contains("drum and bass:"));
     }
 
     #[test]

@@ -48,10 +48,22 @@ pub fn named_tags(vocabulary: &Vocabulary, only: Option<TagType>) -> Vec<NamedTa
     sorted(vocabulary.places().filter(|place| wanted(vocabulary, *place, only)).map(|at| NamedTag::at(vocabulary, at)))
 }
 
-/// Those and what the lexicon has beside them.
+/// Those of one type, and what the lexicon has beside them.
 pub(super) fn known_tags(vocabulary: &Vocabulary, only: TagType) -> Vec<NamedTag<'_>> {
-    let places = vocabulary.places().chain(vocabulary.suggestions());
+    let stand_ins = stand_ins(vocabulary);
+    let places = vocabulary.places().chain(vocabulary.suggestions().filter(|entry| !stand_ins.contains_key(entry)));
     sorted(places.filter(|place| wanted(vocabulary, *place, Some(only))).map(|at| NamedTag::at(vocabulary, at)))
+}
+
+/// The entries of the lexicon that the library has by another name, each with the first tag that is called so.
+pub(super) fn stand_ins(vocabulary: &Vocabulary) -> HashMap<Place, Place> {
+    let mut stand_ins = HashMap::new();
+    for place in vocabulary.places() {
+        if let Some(entry) = vocabulary.entry_of_alias(place) {
+            stand_ins.entry(entry).or_insert(place);
+        }
+    }
+    stand_ins
 }
 
 fn wanted(vocabulary: &Vocabulary, place: Place, only: Option<TagType>) -> bool {
@@ -104,6 +116,15 @@ mod tests {
         let known = known_tags(&library, TagType::Genre);
         let count = |name: &str| known.iter().filter(|tag| tag.name == name).count();
         assert_eq!((count("contemporary r&b"), count("r&b")), (1, 1));
+    }
+
+    #[test]
+    fn a_tag_that_is_an_entry_by_another_name_has_the_names_of_it() {
+        let terms = [(Section::SearchTerms, None, "drum and bass", 0.9)];
+        let library = Vocabulary::of([tag(TagType::Genre, 1, "dnb", &terms)]);
+        assert_eq!(named_tags(&library, None)[0].others, ["drum and bass"]);
+        let known = known_tags(&library, TagType::Genre);
+        assert!(known.iter().any(|tag| tag.name == "dnb") && known.iter().all(|tag| tag.name != "drum and bass"));
     }
 
     #[test]
