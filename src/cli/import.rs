@@ -1,5 +1,6 @@
-//! `musonym import`: tags with their synonyms, from an export or a plain file. The file is read twice: nothing is written
-//! before every line has been checked, and no more than a batch of rows is in memory.
+//! `musonym import`: tags with their synonyms, from an export or a plain file, or what a file of another program says of them
+//! (`import_format`). An export is read twice: nothing is written before every line has been checked, and no more than a batch of
+//! rows is in memory.
 
 use std::{
     collections::HashMap,
@@ -14,6 +15,7 @@ use serde::Serialize;
 use super::{
     OutputArgs,
     error::CliError,
+    import_format::{self, ImportFormat},
     import_rows::{self, Parsed},
     import_vectors::{Spaces, Vectors},
     lines::{self, Line, Lines, Rereadable},
@@ -29,7 +31,7 @@ use crate::{
 };
 
 /// Most rows of one transaction.
-const BATCH: usize = 200;
+pub(super) const BATCH: usize = 200;
 
 /// Text from which on a transaction takes no more rows: the histories of some tags are long.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
@@ -38,7 +40,7 @@ const BATCH_BYTES: usize = 8 * 1024 * 1024;
 const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Most wrong lines that are told one by one.
-const MAX_TOLD: usize = 20;
+pub(super) const MAX_TOLD: usize = 20;
 
 /// Read tags with their synonyms from a file.
 #[derive(Args, Debug)]
@@ -46,6 +48,9 @@ const MAX_TOLD: usize = 20;
   musonym import vocabulary.jsonl
   musonym import synonyms.jsonl --dry-run
   musonym export | musonym import - --database sqlite:copy.db
+  musonym import vocabulary.csv
+  musonym import genres-tree.yaml --format beets-tree
+  musonym import synonyms.txt --format solr --type genre
 
 One JSON object a line: what `musonym export` writes, or
 (on one line)
@@ -57,23 +62,32 @@ All lines are checked before the first is written.
 A tag that has no synonyms here gets those of an export as they were, with
 version, moments, history and vectors; elsewhere the import is a change like any
 other. Vectors fit one embedding model: a database that is embedded by another
-one goes on with its own.")]
+one goes on with its own.
+
+A tree of genres and a synonyms file add to what is there, as a person's own
+words: docs/FORMATS.md has the formats.")]
 pub(super) struct ImportArgs {
     /// The file; - is stdin
-    file: PathBuf,
+    pub(super) file: PathBuf,
+    /// How the file is written
+    #[arg(long, value_enum, default_value_t = ImportFormat::Auto)]
+    format: ImportFormat,
+    /// Type of the tags of lines that do not say: for csv and solr
+    #[arg(long = "type", value_name = "genre|mood")]
+    pub(super) tag_type: Option<TagType>,
     /// Read and check everything, write nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// Replace also what a person has written
     #[arg(long)]
-    replace: bool,
+    pub(super) replace: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
 
 /// What became of a file.
 #[derive(Debug, Default, Serialize)]
-struct Summary {
+pub(super) struct Summary {
     created: u64,
     replaced: u64,
     unchanged: u64,
@@ -94,20 +108,31 @@ struct Checked {
 }
 
 pub(super) async fn run(args: ImportArgs, settings: Settings) -> Result<(), CliError> {
+    let format = args.format.settle(&args.file);
+    if format != ImportFormat::Jsonl {
+        return import_format::run(&args, format, &settings).await;
+    }
+    if args.tag_type.is_some() {
+        return Err(CliError::Usage("rows of JSON name their tag_type: leave out --type".to_owned()));
+    }
     let input = Rereadable::open(&args.file)?;
     let checked = check(&args.file, &input)?;
     let store = open_store(&settings).await?;
     if args.dry_run {
         let known = count_known(store.as_ref(), &args.file, &input).await;
         store.close().await;
-        return print_dry_run(&args, &checked, known?);
+        return print_dry_run(&args, checked.rows, checked.with_synonyms, known?);
     }
     let written = write(store.as_ref(), &args, &input, &checked).await;
     store.close().await;
-    let summary = written?;
+    print(&args, &written?)
+}
+
+/// Says what became of a file.
+pub(super) fn print(args: &ImportArgs, summary: &Summary) -> Result<(), CliError> {
     let mut output = Output::new();
     if args.output.json {
-        output.json(&summary)?;
+        output.json(summary)?;
     } else {
         output.line(format_args!(
             "{}: {} created, {} replaced, {} unchanged, {} kept as a person wrote them",
@@ -195,11 +220,16 @@ fn check(file: &Path, input: &Rereadable) -> Result<Checked, CliError> {
         checked.blank = rows.blank;
         return Ok(checked);
     }
+    Err(nothing_written(wrong))
+}
+
+/// Says how many lines are wrong, when the first of them were told one by one.
+pub(super) fn nothing_written(wrong: usize) -> CliError {
     if wrong > MAX_TOLD {
         say(format_args!("and {} more", wrong - MAX_TOLD));
     }
     let lines = count(wrong.try_into().unwrap_or(u64::MAX), "line is", "lines are");
-    Err(CliError::Failed(format!("{lines} wrong, so nothing was written: mend the file and run the command again")))
+    CliError::Failed(format!("{lines} wrong, so nothing was written: mend the file and run the command again"))
 }
 
 async fn write(
@@ -218,12 +248,15 @@ async fn write(
         }
         Err(error) => {
             bar.abandon();
-            let done = count(summary.done(), "tag was", "tags were");
-            Err(CliError::Failed(format!(
-                "{error}\n{done} imported before that; the same command again takes up the rest"
-            )))
+            Err(broken_off(&error, &summary))
         }
     }
+}
+
+/// An import that ended half-way.
+pub(super) fn broken_off(error: &CliError, summary: &Summary) -> CliError {
+    let done = count(summary.done(), "tag was", "tags were");
+    CliError::Failed(format!("{error}\n{done} imported before that; the same command again takes up the rest"))
 }
 
 async fn write_rows(
@@ -264,7 +297,8 @@ async fn write_rows(
 }
 
 impl Summary {
-    fn count(&mut self, outcome: ImportOutcome) {
+    /// Counts a row.
+    pub(super) fn count(&mut self, outcome: ImportOutcome) {
         *match outcome {
             ImportOutcome::Created => &mut self.created,
             ImportOutcome::Replaced => &mut self.replaced,
@@ -273,7 +307,8 @@ impl Summary {
         } += 1;
     }
 
-    fn done(&self) -> u64 {
+    /// How many rows are counted.
+    pub(super) fn done(&self) -> u64 {
         self.created + self.replaced + self.unchanged + self.kept_manual
     }
 }
@@ -289,8 +324,8 @@ async fn count_known(store: &dyn Store, file: &Path, input: &Rereadable) -> Resu
     Ok(known)
 }
 
-fn print_dry_run(args: &ImportArgs, checked: &Checked, known: u64) -> Result<(), CliError> {
-    let Checked { rows, with_synonyms, .. } = *checked;
+/// Says what would become of a file.
+pub(super) fn print_dry_run(args: &ImportArgs, rows: u64, with_synonyms: u64, known: u64) -> Result<(), CliError> {
     let new = rows.saturating_sub(known);
     let mut output = Output::new();
     if args.output.json {

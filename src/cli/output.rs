@@ -23,6 +23,11 @@ impl Output {
         writeln!(self.0, "{text}").map_err(|error| CliError::from_output(&error))
     }
 
+    /// A text as it is, with the line breaks that it has.
+    pub(super) fn text(&mut self, text: &str) -> Result<(), CliError> {
+        self.0.write_all(text.as_bytes()).map_err(|error| CliError::from_output(&error))
+    }
+
     /// One JSON object on a line.
     pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), CliError> {
         let text = serde_json::to_string(value).map_err(|error| CliError::Failed(format!("no JSON: {error}")))?;

@@ -16,6 +16,10 @@ use crate::{
 /// From this confidence on, a search term whose language is known is another name and no description.
 const NAMING_CONFIDENCE: f64 = 0.8;
 
+/// Below this confidence another name is a guess, by which nothing is renamed: a spelling variant has 0.2, a name that was put
+/// together of known parts 0.5.
+const SURE_CONFIDENCE: f64 = 0.5;
+
 /// How far each way of meeting a tag can be trusted. Another name lies from 0.90 to 0.99 by its confidence, as in a search.
 const NAME_SCORE: f64 = 1.0;
 const OTHER_NAME_SCORE: f64 = 0.9;
@@ -247,6 +251,54 @@ impl Vocabulary {
     pub fn at(&self, place: Place) -> &KnownTag {
         let tags = if place.in_lexicon { &LEXICON.all } else { &self.tags.all };
         &tags[place.at as usize]
+    }
+
+    /// The tags of the library, by type and number.
+    pub fn places(&self) -> impl Iterator<Item = Place> {
+        (0u32..).zip(&self.tags.all).map(|(at, _)| Place { in_lexicon: false, at })
+    }
+
+    /// What the lexicon has and the library does not, in the lexicon's order.
+    pub fn suggestions(&self) -> impl Iterator<Item = Place> {
+        let is_new = move |(_, entry): &(u32, &KnownTag)| self.tags.place_of(entry.tag_type, &entry.key).is_none();
+        (0u32..).zip(&LEXICON.all).filter(is_new).map(|(at, _)| Place { in_lexicon: true, at })
+    }
+
+    /// What else a tag is called: the aliases and translations that mean it more than any other tag of its type, in their order.
+    pub fn other_names(&self, place: Place) -> impl Iterator<Item = &KeyedTerm> {
+        let tag = self.at(place);
+        tag.terms.iter().filter(move |term| {
+            matches!(role(term), Some((NameKind::Alias | NameKind::Translation, _)))
+                && term.confidence.value() >= SURE_CONFIDENCE
+                && self.means_alone(&term.key, place, tag.tag_type)
+        })
+    }
+
+    /// The entry of the lexicon that a tag of the library is by another name, as `dnb` is `drum and bass`; `None` where the
+    /// lexicon has the tag by its own name, or the library the entry.
+    pub fn entry_of_alias(&self, place: Place) -> Option<Place> {
+        let tag = self.at(place);
+        if place.in_lexicon || LEXICON.place_of(tag.tag_type, &tag.key).is_some() {
+            return None;
+        }
+        let is_of_type = |meaning: &&Meaning| LEXICON.all[meaning.place as usize].tag_type == tag.tag_type;
+        let meaning = LEXICON.names.get(tag.key.as_str())?.iter().find(is_of_type)?;
+        let entry = &LEXICON.all[meaning.place as usize];
+        let is_new = self.tags.place_of(entry.tag_type, &entry.key).is_none();
+        is_new.then_some(Place { in_lexicon: true, at: meaning.place })
+    }
+
+    /// Whether a key means this tag, and no other one of its type as much. What is the name of a tag means that one, in the
+    /// lexicon too, unless this is what it is.
+    fn means_alone(&self, key: &str, place: Place, tag_type: TagType) -> bool {
+        let named = self.place_of(tag_type, key);
+        if named.is_some_and(|named| named != place) && named != self.entry_of_alias(place) {
+            return false;
+        }
+        let hits = self.meanings(key, Some(tag_type));
+        let best = hits.iter().map(|hit| hit.score).fold(0.0, f64::max);
+        let mut equals = hits.iter().filter(|hit| hit.score >= best);
+        equals.next().is_some_and(|hit| hit.place == place) && equals.next().is_none()
     }
 
     /// The tag of this very name, or of its key.
