@@ -11,7 +11,9 @@ mod plan;
 mod read;
 mod report;
 mod state;
+mod strings;
 mod tagged;
+mod tally;
 mod undo;
 mod walk;
 mod write;
@@ -22,10 +24,9 @@ pub use gather::{FileRead, Reading, ScanOptions, scan};
 pub use html::page;
 pub use plan::{Change, Edit, Plan, plan};
 pub use read::{Fields, ReadError, Stamp, read};
-pub use report::{
-    ContainerCounts, FileCounts, RawFound, RawString, Report, ResolvedStrings, Spelling, StringCounts, TagFound, strings,
-};
+pub use report::{ContainerCounts, FileCounts, RawFound, Report, Spelling, StringCounts, TagFound};
 pub use state::{Known, State};
+pub use strings::{RawString, ResolvedStrings, strings};
 pub use undo::{Undone, UndoFile, UndoneKind, undo};
 pub use walk::{AudioFile, Walked, walk};
 pub use write::{Backup, WriteError, in_place, to_copy};

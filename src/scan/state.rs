@@ -15,6 +15,10 @@ use super::{Fields, ScanError, Stamp};
 /// Counts what a state holds; one of another version is begun anew.
 const VERSION: u32 = 1;
 
+/// How every state begins; whatever begins otherwise is somebody's file.
+const BEGINNING: &[u8] = br#"{"musonym_scan":"#;
+const NO_STATE: &str = "it is not the state of a scan: choose another file with --state, or remove this one";
+
 #[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
 struct Header {
     musonym_scan: u32,
@@ -123,13 +127,14 @@ fn parse(bytes: &[u8], expected: &Header) -> Result<(Known, u64), String> {
     let mut known = Known::default();
     let mut whole = 0;
     for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        if number == 0 && !line.starts_with(BEGINNING) && !BEGINNING.starts_with(line) {
+            return Err(NO_STATE.to_owned());
+        }
         if !line.ends_with(b"\n") {
             break;
         }
         if number == 0 {
-            let header: Header = serde_json::from_slice(line).map_err(|_| {
-                "it is not the state of a scan: choose another file with --state, or remove this one".to_owned()
-            })?;
+            let header: Header = serde_json::from_slice(line).map_err(|_| NO_STATE.to_owned())?;
             if header.musonym_scan != VERSION {
                 return Ok((Known::default(), 0));
             }
@@ -196,10 +201,12 @@ mod tests {
     #[test]
     fn a_file_of_something_else_is_left_alone() {
         let (_folder, path) = state_file();
-        std::fs::write(&path, "my diary\n").unwrap();
-        let refused = State::open(&path, "/music").unwrap_err().to_string();
-        assert!(refused.contains("not the state of a scan"), "{refused}");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "my diary\n");
+        for text in ["my diary\n", "my diary", "{}\n"] {
+            std::fs::write(&path, text).unwrap();
+            let refused = State::open(&path, "/music").unwrap_err().to_string();
+            assert!(refused.contains("not the state of a scan"), "{refused}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
         std::fs::remove_file(&path).unwrap();
         drop(State::open(&path, "/music").unwrap());
         let refused = State::open(&path, "/other").unwrap_err().to_string();
