@@ -5,6 +5,7 @@
 //! A scan opens files for reading and nothing else. `docs/SCAN.md` has the rules.
 
 mod chart;
+mod edit;
 mod gather;
 mod html;
 mod plan;
@@ -14,6 +15,7 @@ mod state;
 mod strings;
 mod tagged;
 mod tally;
+mod temporary;
 mod undo;
 mod walk;
 mod write;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ScanError,
-    write::{Temporary, hash, keep_owner},
+    temporary::{Temporary, hash, keep_owner},
 };
 use crate::domain::{Timestamp, word_enum};
 
