@@ -141,12 +141,7 @@ fn one(file: &AudioFile, known: &Known) -> Outcome {
 }
 
 /// Puts what became of a file where it belongs.
-fn take(
-    reading: &mut Reading,
-    file: &AudioFile,
-    outcome: Outcome,
-    state: Option<&mut State>,
-) -> Result<(), ScanError> {
+fn take(reading: &mut Reading, file: &AudioFile, outcome: Outcome, state: Option<&mut State>) -> Result<(), ScanError> {
     let (stamp, fields) = match outcome {
         Outcome::Known(stamp, fields) => {
             reading.from_state += 1;

@@ -47,7 +47,9 @@ impl Display for Escaped<'_> {
                 '"' => f.write_str("&quot;")?,
                 '\'' => f.write_str("&#39;")?,
                 // They would turn the rest of the page around, or are no characters of HTML.
-                '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => f.write_char('\u{fffd}')?,
+                '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                    f.write_char('\u{fffd}')?
+                }
                 other if other.is_control() && other != '\n' => f.write_char('\u{fffd}')?,
                 other => f.write_char(other)?,
             }
@@ -77,7 +79,12 @@ fn write_page(text: &mut String, report: &Report) -> fmt::Result {
     summary(text, report)?;
     charts(text, report)?;
     tags(text, &report.tags)?;
-    raw(text, "Not understood", "What nothing, or not all, is known of. It was left as it is.", &report.not_understood)?;
+    raw(
+        text,
+        "Not understood",
+        "What nothing, or not all, is known of. It was left as it is.",
+        &report.not_understood,
+    )?;
     raw(text, "Set aside", "Placeholders, years and the like: no genre and no mood.", &report.set_aside)?;
     problems(text, report)?;
     writeln!(text, "</body></html>")
@@ -114,12 +121,8 @@ fn charts(text: &mut String, report: &Report) -> fmt::Result {
     ];
     chart::parts(text, "Different values by how they were understood", &shares)?;
     writeln!(text, "<h2>The most frequent tags</h2>")?;
-    let bars: Vec<Bar<'_>> = report
-        .tags
-        .iter()
-        .take(CHARTED)
-        .map(|tag| Bar { label: &tag.tag_name, value: tag.files, marked: 0 })
-        .collect();
+    let bars: Vec<Bar<'_>> =
+        report.tags.iter().take(CHARTED).map(|tag| Bar { label: &tag.tag_name, value: tag.files, marked: 0 }).collect();
     chart::bars(text, "Files by tag", &bars)?;
     let mut merged: Vec<&TagFound> = report.tags.iter().filter(|tag| tag.spellings.len() > 1).collect();
     merged.sort_by_key(|tag| std::cmp::Reverse(tag.spellings.len()));
@@ -177,10 +180,7 @@ fn raw(text: &mut String, title: &str, about: &str, rows: &[RawFound]) -> fmt::R
     }
     writeln!(text, "<h2>{title}</h2><p>{about}</p><table>")?;
     caption(text, rows.len())?;
-    writeln!(
-        text,
-        r#"<tr><th>value</th><th>field</th><th class="n">files</th><th>of it</th><th>perhaps</th></tr>"#
-    )?;
+    writeln!(text, r#"<tr><th>value</th><th>field</th><th class="n">files</th><th>of it</th><th>perhaps</th></tr>"#)?;
     for row in rows.iter().take(ROWS) {
         writeln!(
             text,
@@ -211,7 +211,11 @@ fn problems(text: &mut String, report: &Report) -> fmt::Result {
 
 /// How many rows there are, where not all are shown.
 fn caption(text: &mut String, rows: usize) -> fmt::Result {
-    if rows > ROWS { writeln!(text, "<caption>The first {ROWS} of {rows}; the JSON has all.</caption>") } else { Ok(()) }
+    if rows > ROWS {
+        writeln!(text, "<caption>The first {ROWS} of {rows}; the JSON has all.</caption>")
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

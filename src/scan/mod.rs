@@ -29,7 +29,7 @@ pub use read::{Fields, ReadError, Stamp, read};
 pub use report::{ContainerCounts, FileCounts, RawFound, Report, Spelling, StringCounts, TagFound};
 pub use state::{Known, State};
 pub use strings::{RawString, ResolvedStrings, strings};
-pub use undo::{Undone, UndoFile, UndoneKind, undo};
+pub use undo::{UndoFile, Undone, UndoneKind, undo};
 pub use walk::{AudioFile, Walked, walk};
 pub use write::{Backup, WriteError, in_place, to_copy};
 

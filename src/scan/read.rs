@@ -62,10 +62,7 @@ pub fn read(path: &Path) -> Result<(Stamp, Fields), ReadError> {
 }
 
 /// Reads until nobody has changed the file meanwhile.
-fn unchanged<T>(
-    path: &Path,
-    mut read: impl FnMut(&Path) -> Result<T, ReadError>,
-) -> Result<(Stamp, T), ReadError> {
+fn unchanged<T>(path: &Path, mut read: impl FnMut(&Path) -> Result<T, ReadError>) -> Result<(Stamp, T), ReadError> {
     let stamp = || Stamp::of(path).map_err(|error| ReadError::Unreadable(error.to_string()));
     let mut before = stamp()?;
     for _ in 0..ATTEMPTS {

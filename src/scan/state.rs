@@ -97,10 +97,7 @@ impl State {
     ///
     /// # Errors
     /// [`ScanError::File`] when it cannot be written.
-    pub fn replace<'a>(
-        mut self,
-        files: impl Iterator<Item = (&'a str, Stamp, &'a Fields)>,
-    ) -> Result<(), ScanError> {
+    pub fn replace<'a>(mut self, files: impl Iterator<Item = (&'a str, Stamp, &'a Fields)>) -> Result<(), ScanError> {
         let mut text = line(&self.header)?;
         for (relative, stamp, fields) in files {
             text.push_str(&line(&Entry { path: relative.to_owned(), stamp, fields: fields.clone() })?);

@@ -48,10 +48,8 @@ fn parse_open(file: File, depth: Depth) -> Result<TaggedFile, String> {
     // Holds for this thread alone.
     apply_global_options(GlobalOptions::new().allocation_limit(MAX_ITEM_BYTES));
     let everything = depth == Depth::Everything;
-    let options = ParseOptions::new()
-        .read_properties(everything)
-        .read_cover_art(everything)
-        .max_junk_bytes(MAX_JUNK_BYTES);
+    let options =
+        ParseOptions::new().read_properties(everything).read_cover_art(everything).max_junk_bytes(MAX_JUNK_BYTES);
     let probe = Probe::new(BufReader::new(file)).options(options);
     let probe = probe.guess_file_type().map_err(|error| error.to_string())?;
     if probe.file_type().is_none() {

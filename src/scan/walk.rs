@@ -36,8 +36,7 @@ pub struct Walked {
 /// Looks through `root` and everything below it. Symbolic links are followed only on request; each file then stands in the
 /// result once, however many links lead to it.
 pub fn walk(root: &Path, follow_links: bool) -> Walked {
-    let mut walk =
-        Walk { root, follow_links, seen: HashSet::new(), links: VecDeque::new(), found: Walked::default() };
+    let mut walk = Walk { root, follow_links, seen: HashSet::new(), links: VecDeque::new(), found: Walked::default() };
     walk.folder(root.to_owned());
     // After everything that lies here by itself: a file is known by its own path before that of a link.
     while let Some(link) = walk.links.pop_front() {
@@ -118,11 +117,7 @@ impl Walk<'_> {
             let above = link.parent().and_then(|folder| fs::canonicalize(folder).ok());
             if above.is_some_and(|above| above.starts_with(&target)) {
                 let detail = format!("it leads back to {}, which it lies in", target.display());
-                self.found.problems.push(Problem {
-                    path: self.relative(link),
-                    kind: ProblemKind::Loop,
-                    detail,
-                });
+                self.found.problems.push(Problem { path: self.relative(link), kind: ProblemKind::Loop, detail });
             } else {
                 self.folder(link.to_owned());
             }

@@ -105,7 +105,10 @@ pub(super) async fn run(args: ApplyArgs, settings: Settings) -> Result<(), CliEr
     print(&args, &done, undo.as_deref(), unchanged)?;
     let left_out = library.reading.problems.len() as u64;
     if left_out > 0 {
-        say(format_args!("{} left out: `musonym tags scan` says why", count(left_out, "file or folder", "files or folders")));
+        say(format_args!(
+            "{} left out: `musonym tags scan` says why",
+            count(left_out, "file or folder", "files or folders")
+        ));
     }
     for name in &unnamed {
         say(format_args!("{}: left alone, for its name is no UTF-8: rename it", printable(name, MAX_PATH_CHARS)));
@@ -172,12 +175,7 @@ async fn write(changes: Vec<Change>, mut target: Target) -> Result<Vec<(Change, 
     written.await.map_err(|error| CliError::Failed(format!("writing ended badly: {error}")))
 }
 
-fn print(
-    args: &ApplyArgs,
-    done: &[(Change, Outcome)],
-    undo: Option<&Path>,
-    unchanged: u64,
-) -> Result<(), CliError> {
+fn print(args: &ApplyArgs, done: &[(Change, Outcome)], undo: Option<&Path>, unchanged: u64) -> Result<(), CliError> {
     let mut output = Output::new();
     if args.output.json {
         for (change, outcome) in done {

@@ -48,9 +48,7 @@ pub(super) struct LibraryArgs {
 
 /// A library that was read.
 pub(super) struct Library {
-    /// Its real path.
-    pub(super) root: PathBuf,
-    /// The same as text.
+    /// Its real path, as text.
     pub(super) name: String,
     pub(super) reading: Reading,
     pub(super) strings: Vec<RawString>,
@@ -86,13 +84,13 @@ impl LibraryArgs {
         let options = ScanOptions { follow_links: self.follow_links, threads };
         let stop = Shutdown::on_signals()?.token().clone();
         let bar = bar("reading", 0);
-        let (shown, folder) = (bar.clone(), root.clone());
+        let shown = bar.clone();
         let reading = tokio::task::spawn_blocking(move || {
             let progress = |done: usize, of: usize| {
                 shown.set_length(of as u64);
                 shown.set_position(done as u64);
             };
-            scan(&folder, options, state, &progress, &|| stop.is_cancelled())
+            scan(&root, options, state, &progress, &|| stop.is_cancelled())
         });
         let reading = reading.await.map_err(|error| CliError::Failed(format!("the scan ended badly: {error}")))??;
         bar.finish_and_clear();
@@ -102,7 +100,7 @@ impl LibraryArgs {
             return Err(CliError::Interrupted);
         }
         let strings = strings(&reading.files);
-        Ok(Library { root, name, reading, strings })
+        Ok(Library { name, reading, strings })
     }
 }
 

@@ -39,12 +39,12 @@ pub(super) struct UndoArgs {
 }
 
 pub(super) async fn run(args: UndoArgs) -> Result<(), CliError> {
-    let (file, force, dry_run) = (args.file.clone(), args.force, args.dry_run);
+    let UndoArgs { file, force, dry_run, output: OutputArgs { json } } = args;
     let undone = tokio::task::spawn_blocking(move || undo(&file, force, dry_run));
     let undone = undone.await.map_err(|error| CliError::Failed(format!("undoing ended badly: {error}")))??;
     let mut output = Output::new();
     for one in &undone {
-        if args.output.json {
+        if json {
             output.json(one)?;
         } else {
             output.line(format_args!("{}: {}", printable(&one.path, MAX_PATH_CHARS), words(one, dry_run)))?;
@@ -53,7 +53,8 @@ pub(super) async fn run(args: UndoArgs) -> Result<(), CliError> {
     output.flush()?;
     let number = |kind: UndoneKind| undone.iter().filter(|one| one.kind == kind).count() as u64;
     let restored = count(number(UndoneKind::Restored), "file", "files");
-    let (verb, already) = (if dry_run { "would be brought back" } else { "brought back" }, number(UndoneKind::AlreadyThere));
+    let (verb, already) =
+        (if dry_run { "would be brought back" } else { "brought back" }, number(UndoneKind::AlreadyThere));
     say(format_args!("{restored} {verb}, {already} as they were already"));
     let left = number(UndoneKind::ChangedSince) + number(UndoneKind::Failed);
     if left > 0 {
