@@ -15,12 +15,10 @@ use lofty::{
 
 use super::{
     Change, Edit, WriteError,
+    plan::SEPARATOR,
     tagged::{Depth, KEYS, parse},
 };
 use crate::domain::TagType;
-
-/// Between values in tags that hold one text for each field.
-const SEPARATOR: &str = "; ";
 
 /// Edits a file that nobody else knows of, and reads it back.
 pub(super) fn edit(path: &Path, change: &Change) -> Result<(), WriteError> {

@@ -169,3 +169,54 @@ fn take(reading: &mut Reading, file: &AudioFile, outcome: Outcome, state: Option
     reading.files.push(FileRead { path, relative, container, stamp, fields });
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A WAVE file of four samples with a genre.
+    fn wave(genre: &[u8; 4]) -> Vec<u8> {
+        let format = [1, 0, 1, 0, 0x40, 0x1f, 0, 0, 0x80, 0x3e, 0, 0, 2, 0, 16, 0];
+        let parts: [&[u8]; 7] = [
+            b"WAVE",
+            b"fmt \x10\0\0\0",
+            &format,
+            b"LIST\x10\0\0\0INFOIGNR\x04\0\0\0",
+            genre,
+            b"data\x08\0\0\0",
+            &[0; 8],
+        ];
+        let content = parts.concat();
+        let size = u32::try_from(content.len()).unwrap().to_le_bytes();
+        [&b"RIFF"[..], &size, &content].concat()
+    }
+
+    #[test]
+    fn a_scan_that_was_stopped_goes_on_from_there() {
+        let (music, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for at in 0..10 {
+            std::fs::write(music.path().join(format!("{at}.wav")), wave(b"rock")).unwrap();
+        }
+        let state = || State::open(&own.path().join("state"), "music").unwrap();
+        let options = ScanOptions { follow_links: false, threads: 1 };
+        let asked = AtomicUsize::new(0);
+        let after_three = || asked.fetch_add(1, Ordering::Relaxed) >= 3;
+        let first = scan(music.path(), options, Some(state()), &|_, _| {}, &after_three).unwrap();
+        assert!(first.stopped && first.problems.is_empty(), "{first:?}");
+        assert_eq!((first.files.len(), first.from_state), (3, 0));
+        let options = ScanOptions { threads: 4, ..options };
+        let second = scan(music.path(), options, Some(state()), &|_, _| {}, &|| false).unwrap();
+        assert!(!second.stopped);
+        assert_eq!((second.files.len(), second.from_state), (10, 3));
+        assert!(second.files.iter().all(|file| file.fields.genres == ["rock"]), "{second:?}");
+        let third = scan(music.path(), options, Some(state()), &|_, _| {}, &|| false).unwrap();
+        assert_eq!((third.files, third.from_state), (second.files, 10));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_listed_is_an_error() {
+        let options = ScanOptions { follow_links: false, threads: 1 };
+        let error = scan(Path::new("/no/such/folder"), options, None, &|_, _| {}, &|| false).unwrap_err();
+        assert!(error.to_string().contains("cannot scan /no/such/folder"), "{error}");
+    }
+}

@@ -11,6 +11,9 @@ use crate::{
     enrich::resolve::{PartKind, ResolvedPart},
 };
 
+/// Between values in tags that hold one text for each field.
+pub(super) const SEPARATOR: &str = "; ";
+
 /// A field before and after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Edit {
@@ -67,7 +70,8 @@ pub fn plan(files: &[FileRead], resolved: &ResolvedStrings, min_score: f64) -> P
     for file in files {
         let edit = |field: TagType, before: &[String]| {
             let after = renamed(field, before, resolved, min_score);
-            (after != before).then(|| Edit { before: before.to_vec(), after })
+            // In one text or in several, it is the same.
+            (after.join(SEPARATOR) != before.join(SEPARATOR)).then(|| Edit { before: before.to_vec(), after })
         };
         let genres = edit(TagType::Genre, &file.fields.genres);
         let moods = edit(TagType::Mood, &file.fields.moods);

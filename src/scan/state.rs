@@ -51,6 +51,8 @@ pub struct State {
     file: File,
     path: PathBuf,
     header: Header,
+    /// How many entries it holds, with those that later ones have replaced.
+    entries: usize,
 }
 
 impl State {
@@ -73,10 +75,10 @@ impl State {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(unusable)?;
         let header = Header { musonym_scan: VERSION, folder: folder.to_owned() };
-        let (known, whole) = parse(&bytes, &header).map_err(|reason| ScanError::file(path, reason))?;
+        let (known, entries, whole) = parse(&bytes, &header).map_err(|reason| ScanError::file(path, reason))?;
         // A process that was killed may have left half a line.
         file.set_len(whole).and_then(|()| file.seek(SeekFrom::End(0)).map(drop)).map_err(unusable)?;
-        let mut state = Self { file, path: path.to_owned(), header };
+        let mut state = Self { file, path: path.to_owned(), header, entries };
         if whole == 0 {
             let line = line(&state.header)?;
             state.write(&line)?;
@@ -90,14 +92,21 @@ impl State {
     /// [`ScanError::File`] when it cannot be written.
     pub fn keep(&mut self, relative: &str, stamp: Stamp, fields: &Fields) -> Result<(), ScanError> {
         let line = line(&Entry { path: relative.to_owned(), stamp, fields: fields.clone() })?;
+        self.entries += 1;
         self.write(&line)
     }
 
-    /// Leaves nothing but these files, once a scan has met all that are there.
+    /// Leaves nothing but these files, once a scan has met all that are there. A state that holds nothing else stays as it is.
     ///
     /// # Errors
     /// [`ScanError::File`] when it cannot be written.
-    pub fn replace<'a>(mut self, files: impl Iterator<Item = (&'a str, Stamp, &'a Fields)>) -> Result<(), ScanError> {
+    pub fn replace<'a>(
+        mut self,
+        files: impl ExactSizeIterator<Item = (&'a str, Stamp, &'a Fields)>,
+    ) -> Result<(), ScanError> {
+        if self.entries == files.len() {
+            return Ok(());
+        }
         let mut text = line(&self.header)?;
         for (relative, stamp, fields) in files {
             text.push_str(&line(&Entry { path: relative.to_owned(), stamp, fields: fields.clone() })?);
@@ -119,10 +128,10 @@ fn line(value: &impl Serialize) -> Result<String, ScanError> {
     Ok(text)
 }
 
-/// What whole lines say, and how many bytes they are. A state of another version says nothing.
-fn parse(bytes: &[u8], expected: &Header) -> Result<(Known, u64), String> {
+/// What whole lines say, how many entries and how many bytes they are. A state of another version says nothing.
+fn parse(bytes: &[u8], expected: &Header) -> Result<(Known, usize, u64), String> {
     let mut known = Known::default();
-    let mut whole = 0;
+    let (mut entries, mut whole) = (0, 0);
     for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         if number == 0 && !line.starts_with(BEGINNING) && !BEGINNING.starts_with(line) {
             return Err(NO_STATE.to_owned());
@@ -133,7 +142,7 @@ fn parse(bytes: &[u8], expected: &Header) -> Result<(Known, u64), String> {
         if number == 0 {
             let header: Header = serde_json::from_slice(line).map_err(|_| NO_STATE.to_owned())?;
             if header.musonym_scan != VERSION {
-                return Ok((Known::default(), 0));
+                return Ok((Known::default(), 0, 0));
             }
             if header != *expected {
                 return Err(format!(
@@ -141,12 +150,15 @@ fn parse(bytes: &[u8], expected: &Header) -> Result<(Known, u64), String> {
                     header.folder
                 ));
             }
-        } else if let Ok(entry) = serde_json::from_slice::<Entry>(line) {
-            known.0.insert(entry.path, (entry.stamp, entry.fields));
+        } else {
+            entries += 1;
+            if let Ok(entry) = serde_json::from_slice::<Entry>(line) {
+                known.0.insert(entry.path, (entry.stamp, entry.fields));
+            }
         }
         whole += line.len() as u64;
     }
-    Ok((known, whole))
+    Ok((known, entries, whole))
 }
 
 #[cfg(test)]

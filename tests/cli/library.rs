@@ -80,7 +80,12 @@ impl Library {
 
     /// The report of a scan with these flags.
     pub fn scan(&self, flags: &[&str]) -> serde_json::Value {
-        let ran = self.tags(&[&["scan", "music", "--json"], flags].concat()).succeeded();
+        self.scan_of("music", flags)
+    }
+
+    /// The same of another folder of the home.
+    pub fn scan_of(&self, folder: &str, flags: &[&str]) -> serde_json::Value {
+        let ran = self.tags(&[&["scan", folder, "--json"], flags].concat()).succeeded();
         let [report] = <[serde_json::Value; 1]>::try_from(ran.json()).unwrap();
         report
     }

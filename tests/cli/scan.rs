@@ -90,9 +90,9 @@ fn a_library_of_seven_containers_is_read_told_and_left_as_it_is() {
     assert!(counts("whole") > counts("different") / 3, "{}", report["strings"]);
     assert_eq!(report["not_understood"].as_array().unwrap().len() as u64, counts("partly") + counts("unknown"));
     let tags = strings(&report["tags"], "tag_name");
-    let in_database: BTreeSet<String> =
-        library.tags(&["list", "--json"]).succeeded().json().iter().map(|tag| tag["name"].to_string()).collect();
-    assert!(tags.iter().all(|tag| in_database.contains(&format!("{tag:?}"))), "what resolves is registered");
+    let listed = library.tags(&["list", "--json"]).succeeded().json();
+    let in_database = strings(&Value::from(listed), "name");
+    assert!(tags.is_subset(&in_database), "what resolves is registered: {tags:?} {in_database:?}");
     assert!(tags.contains("happy") && tags.contains("melancholic"), "{tags:?}");
 
     let saved: Value =
@@ -102,7 +102,7 @@ fn a_library_of_seven_containers_is_read_told_and_left_as_it_is() {
     assert!(page.matches("<svg").count() >= 3 && page.contains("Not understood"), "{page}");
     assert!(page.contains("damaged/empty.mp3"), "broken files are listed");
     assert!(page.contains("&lt;script&gt;") && !page.contains("<script"), "what stands in files is escaped");
-    assert!(!page.contains("http:") || page.matches("http:").count() == page.matches("http://www.w3.org/").count());
+    assert!(page.contains("default-src 'none'"), "nothing is loaded from elsewhere");
 
     // A second scan opens nothing that is as it was, and says the same.
     let again = library.scan(&["--report", "report"]);

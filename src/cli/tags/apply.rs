@@ -239,7 +239,7 @@ fn conclude(done: &[(Change, Outcome)], undo: Option<&Path>) -> Result<(), CliEr
         say(format_args!("`musonym tags undo {}` brings the originals back", undo.display()));
     }
     if failed > 0 {
-        return Err(CliError::Failed(format!("{} left as they are", count(failed, "file was", "files were"))));
+        return Err(CliError::Failed(format!("{} not written", count(failed, "file was", "files were"))));
     }
     if attempted < done.len() { Err(CliError::Interrupted) } else { Ok(()) }
 }

@@ -120,23 +120,25 @@ fn replace(file: &Path, content: &[u8]) -> Result<(), CliError> {
 
 fn print(report: &Report, output: &mut Output) -> Result<(), CliError> {
     let (files, strings) = (&report.files, &report.strings);
-    output.line(format_args!(
-        "{}: {} read, {} unchanged since an earlier scan, {} left out",
-        count(files.audio, "audio file", "audio files"),
-        files.read,
-        files.from_state,
-        files.with_problem
-    ))?;
-    output.line(format_args!(
-        "{} with a genre, {} with a mood; {}: {} understood, {} in part, {} not, {} set aside",
-        files.with_genre,
-        files.with_mood,
-        count(strings.different, "different value", "different values"),
-        strings.whole,
-        strings.partly,
-        strings.unknown,
-        strings.set_aside
-    ))?;
+    let lines = [
+        format!(
+            "{}: {} read, {} unchanged since an earlier scan, {} left out",
+            count(files.audio, "audio file", "audio files"),
+            files.read,
+            files.from_state,
+            files.with_problem
+        ),
+        format!("{} with a genre, {} with a mood", files.with_genre, files.with_mood),
+        format!(
+            "{}: {} understood, {} in part, {} not, {} set aside",
+            count(strings.different, "different value", "different values"),
+            strings.whole,
+            strings.partly,
+            strings.unknown,
+            strings.set_aside
+        ),
+    ];
+    lines.iter().try_for_each(|line| output.line(render::wrapped(line)))?;
     if files.links > 0 {
         let links = count(files.links, "symbolic link was", "symbolic links were");
         output.line(format_args!("{links} not followed (--follow-links follows them)"))?;
