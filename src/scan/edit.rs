@@ -4,12 +4,14 @@ use std::{
     fmt::Display,
     fs::File,
     io::{self, Read, Seek, SeekFrom},
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
 
 use lofty::{
     config::WriteOptions,
     file::{AudioFile as _, TaggedFile, TaggedFileExt},
+    id3::v2::Id3v2Tag,
     tag::{ItemKey, ItemValue, Tag, TagExt, TagItem, TagType as Format},
 };
 
@@ -20,8 +22,14 @@ use super::{
 };
 use crate::domain::TagType;
 
-/// Edits a file that nobody else knows of, and reads it back.
+/// Edits a file that nobody else knows of, and reads it back. A panic of the writer is an error like others.
 pub(super) fn edit(path: &Path, change: &Change) -> Result<(), WriteError> {
+    let edited = catch_unwind(AssertUnwindSafe(|| rewrite(path, change)));
+    let reason = "its tags are such that their writer cannot cope with them";
+    edited.unwrap_or_else(|_| Err(WriteError::Refused(reason.to_owned())))
+}
+
+fn rewrite(path: &Path, change: &Change) -> Result<(), WriteError> {
     let mut file = parse(path, Depth::Everything)?;
     let before = parse(path, Depth::Everything)?;
     let old_id3 = id3_version(path)?.is_some_and(|version| version < 4);
@@ -87,7 +95,8 @@ fn compare(before: &TaggedFile, after: &TaggedFile, change: &Change) -> Result<(
         let Some(new) = after.tag(format) else {
             return Err(format!("its {format:?} tag would be lost"));
         };
-        if others(old) != others(new) || old.picture_count() != new.picture_count() {
+        let is_whole = old.picture_count() == new.picture_count() && frames(old) == frames(new);
+        if !is_whole || others(old) != others(new) {
             return Err(format!("other fields of its {format:?} tag would change"));
         }
         for (key, edit) in keyed(change).filter(|_| format != Format::Id3v1) {
@@ -99,6 +108,11 @@ fn compare(before: &TaggedFile, after: &TaggedFile, change: &Change) -> Result<(
         }
     }
     Ok(())
+}
+
+/// How many frames an ID3v2 tag has, with those that no other kind of tag knows; 0 of other tags.
+fn frames(tag: &Tag) -> usize {
+    if tag.tag_type() == Format::Id3v2 { Id3v2Tag::from(tag.clone()).len() } else { 0 }
 }
 
 /// Everything but the fields that are edited, in an order of its own.

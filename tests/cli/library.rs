@@ -57,7 +57,7 @@ impl Library {
                 library.base(&base, options);
             }
             for batch in of_kind.chunks(BATCH) {
-                library.copies(&base, options, batch);
+                library.copies(&base, extension, options, batch);
             }
         }
         Some(library)
@@ -98,7 +98,7 @@ impl Library {
         run(command.args(options).arg(path));
     }
 
-    fn copies(&self, base: &Path, options: &[&str], songs: &[&Song]) {
+    fn copies(&self, base: &Path, extension: &str, options: &[&str], songs: &[&Song]) {
         let mut command = self.ffmpeg();
         command.arg("-i").arg(base);
         for song in songs {
@@ -108,8 +108,7 @@ impl Library {
             command.args(["-map", "0", "-c", "copy"]).args(&options[2..]);
             command.args(["-metadata", &format!("genre={}", song.genre)]);
             if let Some(mood) = &song.mood {
-                let id3 = song.name.ends_with(".mp3") || song.name.ends_with(".aiff");
-                let key = if id3 { "TMOO" } else { "MOOD" };
+                let key = if ["mp3", "aiff"].contains(&extension) { "TMOO" } else { "MOOD" };
                 command.args(["-metadata", &format!("{key}={mood}")]);
             }
             command.arg(path);
