@@ -18,7 +18,7 @@ use lofty::{
 use super::{
     Change, Edit, WriteError,
     plan::SEPARATOR,
-    tagged::{Depth, KEYS, parse},
+    tagged::{Depth, KEYS, parse, texts},
 };
 use crate::domain::TagType;
 
@@ -45,7 +45,8 @@ fn rewrite(path: &Path, change: &Change) -> Result<(), WriteError> {
         let Some(tag) = file.tag_mut(format) else { continue };
         let mut differs = false;
         for (key, edit) in keyed(change) {
-            if tag.get_strings(key).next().is_some() {
+            // A tag that says something else is left alone: what it says was not looked at.
+            if says(tag, key, &edit.before) {
                 tag.remove_key(key);
                 for value in values(format, old_id3, edit) {
                     tag.push(TagItem::new(key, ItemValue::Text(value)));
@@ -100,14 +101,18 @@ fn compare(before: &TaggedFile, after: &TaggedFile, change: &Change) -> Result<(
             return Err(format!("other fields of its {format:?} tag would change"));
         }
         for (key, edit) in keyed(change).filter(|_| format != Format::Id3v1) {
-            let written: Vec<&str> = new.get_strings(key).collect();
-            let had = old.get_strings(key).next().is_some();
-            if had && written.join(SEPARATOR) != edit.after.join(SEPARATOR) {
-                return Err(format!("its {format:?} tag would say `{}`", written.join(SEPARATOR)));
+            if says(old, key, &edit.before) && !says(new, key, &edit.after) {
+                let text = texts(new, key).join(SEPARATOR);
+                return Err(format!("its {format:?} tag would say `{text}`"));
             }
         }
     }
     Ok(())
+}
+
+/// Whether a field of a tag has these values, in one text or in several.
+fn says(tag: &Tag, key: ItemKey, values: &[String]) -> bool {
+    texts(tag, key).join(SEPARATOR) == values.join(SEPARATOR)
 }
 
 /// How many frames an ID3v2 tag has, with those that no other kind of tag knows; 0 of other tags.

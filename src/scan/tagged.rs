@@ -58,23 +58,28 @@ fn parse_open(file: File, depth: Depth) -> Result<TaggedFile, String> {
     probe.read().map_err(|error| error.to_string())
 }
 
-/// What stands in the genre and mood fields, each value once, in the order of the tags.
+/// What stands in the genre and mood fields: what the main tag of its kind of file says, else the first one that says anything.
 pub(super) fn fields(file: &TaggedFile) -> Fields {
-    let values = |key: ItemKey| {
-        let of = |wanted: &dyn Fn(&Tag) -> bool| {
-            let mut values: Vec<String> = Vec::new();
-            for tag in file.tags().iter().filter(|tag| wanted(tag)) {
-                for value in tag.get_strings(key).filter(|value| !value.trim().is_empty()) {
-                    if !values.iter().any(|known| known == value) {
-                        values.push(value.to_owned());
-                    }
-                }
-            }
-            values
-        };
-        // ID3v1 has a number for some genres and none for the others: it says something only where nothing else does.
-        let main = of(&|tag| tag.tag_type() != TagType::Id3v1);
-        if main.is_empty() { of(&|_| true) } else { main }
-    };
-    Fields { genres: values(ItemKey::Genre), moods: values(ItemKey::Mood) }
+    let main = file.primary_tag_type();
+    let mut tags: Vec<&Tag> = file.tags().iter().collect();
+    // ID3v1 has a number for some genres and none for the others: it is asked last.
+    tags.sort_by_key(|tag| match tag.tag_type() {
+        of if of == main => 0,
+        TagType::Id3v1 => 2,
+        _ => 1,
+    });
+    let values = |key: ItemKey| tags.iter().map(|tag| texts(tag, key)).find(|texts| !texts.is_empty());
+    let [genres, moods] = KEYS.map(|key| values(key).unwrap_or_default());
+    Fields { genres, moods }
+}
+
+/// The values of a field of a tag, each once, without blanks.
+pub(super) fn texts(tag: &Tag, key: ItemKey) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    for text in tag.get_strings(key).filter(|text| !text.trim().is_empty()) {
+        if !texts.iter().any(|known| known == text) {
+            texts.push(text.to_owned());
+        }
+    }
+    texts
 }
