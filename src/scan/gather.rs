@@ -172,30 +172,13 @@ fn take(reading: &mut Reading, file: &AudioFile, outcome: Outcome, state: Option
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    /// A WAVE file of four samples with a genre.
-    fn wave(genre: &[u8; 4]) -> Vec<u8> {
-        let format = [1, 0, 1, 0, 0x40, 0x1f, 0, 0, 0x80, 0x3e, 0, 0, 2, 0, 16, 0];
-        let parts: [&[u8]; 7] = [
-            b"WAVE",
-            b"fmt \x10\0\0\0",
-            &format,
-            b"LIST\x10\0\0\0INFOIGNR\x04\0\0\0",
-            genre,
-            b"data\x08\0\0\0",
-            &[0; 8],
-        ];
-        let content = parts.concat();
-        let size = u32::try_from(content.len()).unwrap().to_le_bytes();
-        [&b"RIFF"[..], &size, &content].concat()
-    }
+    use super::{super::samples::wave, *};
 
     #[test]
     fn a_scan_that_was_stopped_goes_on_from_there() {
         let (music, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         for at in 0..10 {
-            std::fs::write(music.path().join(format!("{at}.wav")), wave(b"rock")).unwrap();
+            std::fs::write(music.path().join(format!("{at}.wav")), wave("rock")).unwrap();
         }
         let state = || State::open(&own.path().join("state"), "music").unwrap();
         let options = ScanOptions { follow_links: false, threads: 1 };

@@ -11,6 +11,8 @@ mod html;
 mod plan;
 mod read;
 mod report;
+#[cfg(test)]
+mod samples;
 mod state;
 mod strings;
 mod tagged;

@@ -93,3 +93,71 @@ pub fn in_place(change: &Change, backup: &mut Backup) -> Result<(), WriteError> 
 fn check_unchanged(path: &Path, stamp: Stamp) -> Result<(), WriteError> {
     if Stamp::of(path)? == stamp { Ok(()) } else { Err(WriteError::Changed) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Container, Edit, read, samples::wave},
+        *,
+    };
+
+    fn texts(values: &[&str]) -> Vec<String> {
+        values.iter().map(|value| (*value).to_owned()).collect()
+    }
+
+    /// A library of one file, and what is to change in it.
+    fn library(before: &[&str], after: &[&str]) -> (tempfile::TempDir, Change) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("music/a.wav");
+        fs::create_dir(folder.path().join("music")).unwrap();
+        fs::write(&path, wave("Punk")).unwrap();
+        let stamp = Stamp::of(&path).unwrap();
+        let genres = Some(Edit { before: texts(before), after: texts(after) });
+        let container = Container::Wav;
+        let change = Change { path, relative: "a.wav".to_owned(), container, stamp, genres, moods: None };
+        (folder, change)
+    }
+
+    fn backup(folder: &Path) -> Backup {
+        fs::create_dir_all(folder).unwrap();
+        let undo = UndoFile::create(&folder.join("undo.jsonl"), "/music", chrono::Utc::now()).unwrap();
+        Backup { folder: folder.to_owned(), undo }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect()
+    }
+
+    #[test]
+    fn a_copy_has_the_new_names_and_the_file_the_old_ones() {
+        let (folder, change) = library(&["Punk"], &["punk", "ska"]);
+        to_copy(&change, &folder.path().join("out")).unwrap();
+        assert_eq!(read(&folder.path().join("out/a.wav")).unwrap().1.genres, ["punk; ska"]);
+        assert_eq!(fs::read(&change.path).unwrap(), wave("Punk"));
+        assert!(matches!(to_copy(&change, &folder.path().join("out")), Err(WriteError::Exists(_))));
+        assert_eq!(names(&folder.path().join("out")), ["a.wav"]);
+    }
+
+    #[test]
+    fn a_file_that_was_changed_since_it_was_read_is_left_alone() {
+        let (folder, change) = library(&["Punk"], &["punk"]);
+        let other = wave("Folk music");
+        fs::write(&change.path, &other).unwrap();
+        let mut backup = backup(&folder.path().join("kept"));
+        assert!(matches!(in_place(&change, &mut backup), Err(WriteError::Changed)));
+        assert!(matches!(to_copy(&change, &folder.path().join("out")), Err(WriteError::Changed)));
+        assert_eq!(fs::read(&change.path).unwrap(), other);
+        assert_eq!(names(&folder.path().join("music")), ["a.wav"]);
+        assert!(names(&folder.path().join("out")).is_empty() && names(&folder.path().join("kept/files")).is_empty());
+    }
+
+    #[test]
+    fn a_tag_that_does_not_say_what_was_planned_for_is_not_written() {
+        let (folder, change) = library(&["Rock"], &["rock"]);
+        let mut backup = backup(&folder.path().join("kept"));
+        assert!(matches!(in_place(&change, &mut backup), Err(WriteError::Refused(_))));
+        assert_eq!(fs::read(&change.path).unwrap(), wave("Punk"));
+        assert_eq!(names(&folder.path().join("music")), ["a.wav"]);
+    }
+}
