@@ -9,7 +9,7 @@ use super::library::{CONTAINERS, Library, Song, raw_strings, snapshot};
 /// Files of each container.
 const EACH: usize = 50;
 
-/// Of the files of each container the first so many hold what no tag says: markup, or nothing but blanks.
+/// A genre that would be a script in a page.
 const MARKUP: &str = "<script>alert('x')</script>";
 
 /// 350 files in folders, tagged with strings of real libraries, and sixteen damaged ones among them.
@@ -22,7 +22,7 @@ fn large() -> Option<(Library, Vec<String>)> {
     for (at, raw) in strings.iter().step_by(step).take(CONTAINERS.len() * EACH).enumerate() {
         let (extension, _) = CONTAINERS[at % CONTAINERS.len()];
         let mut song = Song::new(&format!("artist {}/album/{at:03} é.{extension}", at % 20), raw);
-        if at % 5 == 0 {
+        if at.is_multiple_of(5) {
             song.mood = Some(["happy", "Melancholic", "calm; dreamy", "xyzzy"][at % 4].to_owned());
         }
         if at == 1 {
