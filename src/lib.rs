@@ -4,7 +4,8 @@
 //! queue in SQLite); [`ollama`] (a thin HTTP client); [`generate`] and [`embed`] (what writes and what embeds
 //! synonyms); [`cache`] (answers that are kept, here and in Redis); [`search`] (recall, fusion, explanation); [`lint`] (what
 //! may want mending); [`enrich`] (raw strings to tags, tracks in words, contexts for language models); [`formats`] (files of other
-//! programs); [`jobs`] (the background worker); [`http`] and [`cli`] (how it is reached); [`config`], [`telemetry`] and [`app`] (settings
+//! programs); [`scan`] (audio files: what stands in them, and writing it back); [`jobs`] (the background worker); [`http`] and [`cli`]
+//! (how it is reached); [`config`], [`telemetry`] and [`app`] (settings
 //! and wiring).
 //! `docs/ARCHITECTURE.md` walks one tag and one query through them.
 
@@ -21,6 +22,7 @@ pub mod http;
 pub mod jobs;
 pub mod lint;
 pub mod ollama;
+pub mod scan;
 pub mod search;
 pub mod store;
 pub mod telemetry;

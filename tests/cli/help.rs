@@ -2,7 +2,7 @@
 
 use super::Home;
 
-const COMMANDS: [&[&str]; 36] = [
+const COMMANDS: [&[&str]; 39] = [
     &["demo"],
     &["serve"],
     &["worker"],
@@ -14,6 +14,9 @@ const COMMANDS: [&[&str]; 36] = [
     &["tags", "list"],
     &["tags", "import"],
     &["tags", "merge"],
+    &["tags", "scan"],
+    &["tags", "apply"],
+    &["tags", "undo"],
     &["generate"],
     &["export"],
     &["import"],
@@ -90,6 +93,14 @@ fn wrong_usage_ends_with_2_and_writes_nothing() {
         &["export", "--format", "navidrome", "--mood", "calm", "--usage", "rain"],
         &["import", "-", "--type", "genre"],
         &["import", "-", "--format", "beets-tree", "--type", "genre"],
+        &["tags", "scan"],
+        &["tags", "scan", ".", "--threads", "0"],
+        &["tags", "scan", ".", "--state", "s", "--no-state"],
+        &["tags", "scan", ".", "--report", "inside"],
+        &["tags", "apply", ".", "--to", "inside"],
+        &["tags", "apply", ".", "--to", "a", "--in-place"],
+        &["tags", "apply", ".", "--backup", "a"],
+        &["tags", "undo"],
         &["backup"],
         &["restore", "a.db", "b.db"],
         &["tags", "merge", "dub", "dub reggae"],

@@ -9,12 +9,16 @@ mod help;
 mod import;
 mod jobs;
 mod lexicon;
+mod library;
 mod lint;
 mod mcp;
 mod ollama;
 mod resolve;
 mod review;
 mod running;
+mod scan;
+mod scan_apply;
+mod scan_faults;
 #[path = "../support/mod.rs"]
 mod support;
 mod transfer;

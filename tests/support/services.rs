@@ -130,3 +130,23 @@ pub fn celery_python() -> Option<PathBuf> {
         }
     }
 }
+
+/// ffmpeg, which makes the audio files of tests: the one that the variable names, else that of the machine; `None` to skip the
+/// test.
+pub fn ffmpeg() -> Option<PathBuf> {
+    const VARIABLE: &str = "MUSONYM_TEST_FFMPEG";
+    if let Some(named) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
+        return Some(named.into());
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders).map(|folder| folder.join("ffmpeg")).find(|path| path.is_file());
+    if found.is_none() {
+        assert!(
+            may_skip(),
+            "there is no ffmpeg: install it (`apt-get install ffmpeg`, as scripts/test does), name it in {VARIABLE}, or set \
+             {WITHOUT}=1 to skip the tests that need other programs"
+        );
+        eprintln!("SKIPPED, for {WITHOUT}=1: this test needs ffmpeg");
+    }
+    found
+}
