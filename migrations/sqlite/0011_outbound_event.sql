@@ -48,8 +48,8 @@ CREATE INDEX outbound_delivery_subscriber ON outbound_delivery (subscriber_id);
 
 -- The kinds that somebody wants.
 CREATE VIEW outbound_wanted AS
-    SELECT s.id AS subscriber_id, e.value AS kind FROM outbound_subscriber s, json_each(s.events) e
-    WHERE s.disabled_at IS NULL AND s.removed_at IS NULL;
+    SELECT told.id AS subscriber_id, e.value AS kind FROM outbound_subscriber AS told, json_each(told.events) e
+    WHERE told.disabled_at IS NULL AND told.removed_at IS NULL;
 
 CREATE TRIGGER outbound_event_inserted AFTER INSERT ON outbound_event BEGIN
     INSERT INTO outbound_delivery (event_id, subscriber_id, next_at, created_at, updated_at)
