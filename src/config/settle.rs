@@ -31,7 +31,7 @@ const DATABASE_FILE: &str = "musonym.db";
 const SECONDS_OF_DAY: u64 = 86_400;
 
 /// How much longer than an answer may take a webhook is held by who sends it: until what came of it is written down.
-const OUTBOUND_LEASE_MARGIN: Duration = Duration::from_secs(15);
+const OUTBOUND_LEASE_MARGIN: Duration = Duration::from_secs(5);
 
 /// All settings.
 pub(super) fn settings(

@@ -17,6 +17,7 @@ mod running;
 #[path = "../support/mod.rs"]
 mod support;
 mod transfer;
+mod webhooks;
 
 use std::{
     io::Write,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use musonym::{
-    domain::{DeliveryState, JobKind, OutboundKind, TagType},
+    domain::{DeliveryState, JobKind, OutboundKind, TagType, Timestamp},
     store::{
         ClaimedDelivery, DeliveryAttempt, DeliveryEnd, Finish, NewSubscriber, OutboundDelivery, OutboundSubscriber,
         Page, Retention, StoreError,
@@ -40,7 +40,7 @@ async fn claim_one(db: &Db, subscriber: i64, lease: Duration) -> ClaimedDelivery
 
 fn answered(status: u16) -> DeliveryAttempt {
     let error = (status >= 300).then(|| format!("the answer was {status}"));
-    DeliveryAttempt { at: chrono::DateTime::UNIX_EPOCH, status: Some(status), error, elapsed_ms: 3 }
+    DeliveryAttempt { at: Timestamp::UNIX_EPOCH, status: Some(status), error, elapsed_ms: 3 }
 }
 
 contract! {
@@ -208,8 +208,8 @@ contract! {
         assert!(db.store.claim_deliveries(first, LEASE, 10).await.unwrap().is_empty());
         assert_eq!(claim_one(&db, second, LEASE).await.data["tag_name"], "dub");
         assert_eq!(subscribe(&db, "first").await, first, "it is the same when it comes back");
-        assert_eq!(db.store.set_outbound_subscribers(&[]).await.unwrap(), []);
-        assert_eq!(db.store.outbound_subscribers().await.unwrap(), []);
+        assert!(db.store.set_outbound_subscribers(&[]).await.unwrap().is_empty());
+        assert!(db.store.outbound_subscribers().await.unwrap().is_empty());
     }
 
     async fn what_was_delivered_is_deleted_after_its_retention_and_what_waits_is_not(db) {
