@@ -11,6 +11,7 @@ mod lexicon;
 mod lint;
 mod mcp;
 mod ollama;
+mod python;
 mod resolve;
 mod review;
 mod running;
