@@ -3,8 +3,8 @@
 from fastapi import FastAPI
 
 SYNONYMS = {
-    "drum and bass": ["dnb", "d&b", "jungle"],
-    "hip hop": ["rap", "hiphop"],
+    "drum and bass": ["dnb", "jungle", "breakbeat"],
+    "hip hop": ["rap", "boom bap"],
 }
 
 app = FastAPI()

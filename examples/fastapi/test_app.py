@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import app as after
 import before
+import httpx
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
@@ -51,17 +52,15 @@ def test_the_answers_are_those_of_the_dictionary(musonym: Client) -> None:
 
 
 def test_a_change_is_told_and_asked_for(musonym: Client, application: str) -> None:
-    import httpx
-
     def asked() -> list[str]:
         synonyms: list[str] = httpx.get(f"{application}/genres/hip hop/synonyms").json()["synonyms"]
         return synonyms
 
     assert "rap" in asked()
     row = musonym.synonyms_of_tag("genre", "hip hop")
-    musonym.replace_synonyms(row["id"], {"synonyms": {"search_terms": ["boom bap"]}})
+    musonym.replace_synonyms(row["id"], {"synonyms": {"search_terms": ["golden age rap"]}})
     deadline = time.monotonic() + 60
-    while asked() != ["boom bap"]:
+    while asked() != ["golden age rap"]:
         assert time.monotonic() < deadline, "the change did not arrive"
         time.sleep(0.01)
     unsigned = httpx.post(f"{application}/hooks/musonym", json={"type": "synonyms.updated", "data": {}})

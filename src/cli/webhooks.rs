@@ -1,7 +1,5 @@
 //! `musonym webhooks`: what subscribers are told.
 
-use std::sync::Arc;
-
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -94,7 +92,7 @@ pub(super) async fn run(args: WebhooksArgs, settings: Settings) -> Result<(), Cl
     let done = match args.command {
         WebhooksCommand::List(args) => list(&args, &*store, &mut output).await,
         WebhooksCommand::Retry(args) => retry(&args, &*store, &mut output).await,
-        WebhooksCommand::Test(args) => test(&args, &settings, &store, &mut output).await,
+        WebhooksCommand::Test(args) => test(&args, &settings, &*store, &mut output).await,
     };
     store.close().await;
     output.flush()?;
@@ -167,12 +165,7 @@ async fn retry(args: &RetryArgs, store: &dyn Store, output: &mut Output) -> Resu
     if failed { Err(CliError::Reported) } else { Ok(()) }
 }
 
-async fn test(
-    args: &TestArgs,
-    settings: &Settings,
-    store: &Arc<dyn Store>,
-    output: &mut Output,
-) -> Result<(), CliError> {
+async fn test(args: &TestArgs, settings: &Settings, store: &dyn Store, output: &mut Output) -> Result<(), CliError> {
     let asked = args.url.as_deref().unwrap_or_default();
     let outbound = &settings.outbound;
     let wanted: Vec<&Subscriber> =
@@ -185,7 +178,7 @@ async fn test(
             format!("no subscriber has `{}` in its URL", render::printable(asked, ERROR_CHARS))
         }));
     }
-    let sender = Sender::new(outbound.timeout, &outbound.allowed_hosts).map_err(CliError::Failed)?;
+    let sender = Sender::new(outbound).map_err(CliError::Failed)?;
     let known = store.outbound_subscribers().await?;
     let mut failed = false;
     for subscriber in wanted {

@@ -54,7 +54,7 @@ fn events(table: &Map<String, Value>) -> Result<Vec<OutboundKind>, String> {
     let Some(events) = table.get("events") else { return Ok(Vec::new()) };
     let ValueKind::Array(events) = &events.kind else { return Err(wrong()) };
     let event = |event: &Value| match &event.kind {
-        ValueKind::String(text) => text.parse(),
+        ValueKind::String(text) => text.parse::<OutboundKind>(),
         _ => Err(wrong()),
     };
     events.iter().map(event).collect()

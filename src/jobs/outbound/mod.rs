@@ -72,7 +72,7 @@ impl Outbound {
     /// # Errors
     /// Why nothing can be sent.
     pub fn new(store: Arc<dyn Store>, settings: OutboundSettings) -> Result<Self, String> {
-        let sender = Sender::new(settings.timeout, &settings.allowed_hosts)?;
+        let sender = Sender::new(&settings)?;
         Ok(Self { store, settings, sender })
     }
 

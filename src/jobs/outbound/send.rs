@@ -5,11 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{SecondsFormat, Utc};
+use chrono::{SecondsFormat, SubsecRound, Utc};
 use reqwest::{StatusCode, header, redirect};
 use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP};
 
-use super::{Subscriber, hosts::GuardedResolver};
+use super::{OutboundSettings, Subscriber, hosts::GuardedResolver};
 use crate::{
     domain::Timestamp,
     store::{ClaimedDelivery, DeliveryAttempt},
@@ -87,14 +87,15 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// A sender that waits so long for an answer; these hosts may be in a private network whatever their name.
+    /// A sender to the subscribers of these settings.
     ///
     /// # Errors
-    /// Why there is no client: the system has no certificates.
-    pub fn new(timeout: Duration, allowed_hosts: &[String]) -> Result<Self, String> {
+    /// Why there is no client: the system has no certificates, and a subscriber is reached by `https`.
+    pub fn new(settings: &OutboundSettings) -> Result<Self, String> {
+        let timeout = settings.timeout;
         // An error says that a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder()
             .timeout(timeout)
             .connect_timeout(CONNECT_TIMEOUT.min(timeout))
             .user_agent(concat!("musonym/", env!("CARGO_PKG_VERSION")))
@@ -102,9 +103,12 @@ impl Sender {
             .no_proxy()
             // Only hosts that the configuration names are asked.
             .redirect(redirect::Policy::none())
-            .dns_resolver(GuardedResolver::new(allowed_hosts))
-            .build()
-            .map_err(|error| format!("webhooks cannot be sent: {}", cause(error)))?;
+            .dns_resolver(GuardedResolver::new(&settings.allowed_hosts));
+        if settings.subscribers.iter().all(|subscriber| subscriber.url().scheme() == "http") {
+            // Without redirects no certificate is ever looked at, and a container without any would be refused.
+            http = http.tls_certs_only([]);
+        }
+        let http = http.build().map_err(|error| format!("webhooks cannot be sent: {}", cause(error)))?;
         Ok(Self { http })
     }
 
@@ -134,7 +138,7 @@ impl Sender {
         };
         let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let status = status.map(|status| status.as_u16());
-        Reply { attempt: DeliveryAttempt { at: Utc::now(), status, error, elapsed_ms }, retry_after }
+        Reply { attempt: DeliveryAttempt { at: Utc::now().trunc_subsecs(3), status, error, elapsed_ms }, retry_after }
     }
 }
 

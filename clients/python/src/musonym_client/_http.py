@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 import httpx
 
+from .types import TagSynonyms
+
 #: Seconds for one answer; a search takes milliseconds, the import of hundreds of tags more.
 DEFAULT_TIMEOUT = 30.0
 
@@ -39,6 +41,11 @@ class MusonymError(Exception):
 def quoted(part: object) -> str:
     """A part of a path."""
     return quote(str(part), safe="")
+
+
+def etag(row: TagSynonyms) -> str:
+    """The ETag of synonyms that were read, for `if_match`: who has changed them meanwhile is not written over."""
+    return f'"{row["id"]}.{row["version"]}"'
 
 
 def _given(values: Mapping[str, Any] | None) -> dict[str, str]:
@@ -89,7 +96,9 @@ class Http:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _send(
