@@ -14,7 +14,7 @@ use crate::{
     config::Settings,
     domain::{DeliveryState, OutboundKind},
     jobs::outbound::{Message, Sender, Subscriber},
-    store::{OutboundDelivery, OutboundSubscriber, Page, Store},
+    store::{OutboundDelivery, OutboundSubscriber, Page, Store, StoreError},
 };
 
 /// Deliveries read from the database at once.
@@ -138,6 +138,27 @@ async fn list(args: &ListArgs, store: &dyn Store, output: &mut Output) -> Result
     }
     subscribers.iter().for_each(|subscriber| say(told(subscriber)));
     Ok(())
+}
+
+/// How subscribers fare, in words, and whether one of them is disabled; `None` where nobody is told anything.
+pub(super) async fn standing(store: &dyn Store) -> Result<Option<(String, bool)>, StoreError> {
+    let subscribers = store.outbound_subscribers().await?;
+    if subscribers.is_empty() {
+        return Ok(None);
+    }
+    let count = render::count(u64::try_from(subscribers.len()).unwrap_or_default(), "subscriber", "subscribers");
+    let disabled = subscribers.iter().filter(|subscriber| subscriber.disabled_at.is_some()).count();
+    let dead = store.list_deliveries(Some(DeliveryState::Dead), &Page::first(1)).await?.items.pop();
+    let parts = [
+        Some(count),
+        (disabled > 0).then(|| format!("{disabled} disabled after 410 Gone")),
+        dead.map(|dead| {
+            let moment = dead.updated_at.format("%Y-%m-%d %H:%M UTC");
+            format!("last given up at {moment} (musonym webhooks list --state dead)")
+        }),
+    ];
+    let text = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    Ok(Some((text, disabled > 0)))
 }
 
 /// A subscriber in words: `https://library.example/hook: synonyms.updated`.

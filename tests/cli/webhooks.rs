@@ -69,6 +69,8 @@ async fn a_server_that_is_killed_after_sending_sends_again_and_the_list_tells() 
     let list = home.run(&["webhooks", "list", "--state", "delivered"]).await;
     let list = String::from_utf8(list.stdout).unwrap();
     assert!(list.contains("synonyms.updated") && list.contains("dub") && !list.contains("hunter2"), "{list}");
+    let doctor = String::from_utf8(home.run(&["doctor"]).await.stdout).unwrap();
+    assert!(doctor.contains("1 subscriber\n"), "{doctor}");
     home.run(&["webhooks", "retry", &delivered["id"].to_string()]).await;
     let received = receiver.wait_for(3).await;
     assert_eq!(received[2].id(), received[0].id(), "sent again by the server that runs");
