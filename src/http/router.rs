@@ -13,7 +13,10 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
     AppState, HttpLimits,
-    api::{batches, deliveries, enrich, events, jobs, lint, merge, resolve, review, revisions, search, steering, synonyms, tags},
+    api::{
+        batches, deliveries, enrich, events, jobs, lint, merge, resolve, review, revisions, search, steering, synonyms,
+        tags,
+    },
     auth, error, health, middleware,
     openapi::ApiDoc,
     ui, webhooks,
