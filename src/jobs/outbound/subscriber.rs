@@ -41,8 +41,8 @@ impl Subscriber {
         if url.len() > MAX_URL_BYTES {
             return Err(format!("url has more than {MAX_URL_BYTES} bytes"));
         }
-        let url: Url =
-            url.trim().parse().map_err(|error| format!("url is no URL ({error}): write https://HOST/PATH"))?;
+        let url =
+            url.trim().parse::<Url>().map_err(|error| format!("url is no URL ({error}): write https://HOST/PATH"))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
             return Err("url begins with https:// or http:// and a host".to_owned());
         }
