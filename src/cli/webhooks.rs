@@ -136,7 +136,9 @@ async fn list(args: &ListArgs, store: &dyn Store, output: &mut Output) -> Result
     if subscribers.is_empty() {
         say("nobody is told of changes: no process that works has [[webhooks.subscribers]]");
     }
-    subscribers.iter().for_each(|subscriber| say(told(subscriber)));
+    for subscriber in &subscribers {
+        say(told(subscriber));
+    }
     Ok(())
 }
 
