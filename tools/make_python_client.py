@@ -4,8 +4,8 @@
     python3 tools/make_python_client.py --check    ends with 1 where they are not current
 
 Types become TypedDicts and Literals, so that what travels stays plain JSON; each operation becomes one method, in a class that
-waits and in one that does not. Left out are the page for people, streams of events, and the webhook that a library sends, which
-is signed (`musonym_client.webhooks`). Nothing but the standard library is needed.
+waits and in one that does not; a stream of events becomes an iterator. Left out are the page for people and the webhook that a
+library sends, which is signed (`musonym_client.webhooks`). Nothing but the standard library is needed.
 """
 
 import json
@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "clients/python/src/musonym_client"
 WIDTH = 120
-LEFT_OUT = {"page", "event_stream", "batch_events", "receive_webhook"}
+LEFT_OUT = {"page", "receive_webhook"}
 PLAIN = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
 HEADER = '"""{text}\n\nWritten by tools/make_python_client.py from docs/openapi.json; changes here are lost.\n"""\n'
 
@@ -153,7 +153,8 @@ class Operation:
         kinds = {type_of(content["schema"]) for answer in contents for content in answer.values()}
         assert len(kinds) <= 1, self.name
         self.is_json = any("application/json" in content for content in contents)
-        self.answer = kinds.pop() if kinds else "None"
+        self.is_stream = any("text/event-stream" in content for content in contents)
+        self.answer = "tuple[str, Any]" if self.is_stream else kinds.pop() if kinds else "None"
 
     def placed(self, place):
         return [parameter for parameter in self.parameters if parameter["in"] == place]
@@ -183,14 +184,16 @@ class Operation:
         return parts
 
     def method_text(self, is_async):
-        wait, define = ("await ", "async def") if is_async else ("", "def")
-        text = bracketed(f"    {define} {self.name}(", self.signature(), f") -> {self.answer}:")
+        wait, define = ("await ", "async def") if is_async and not self.is_stream else ("", "def")
+        answer = f"{'Async' if is_async else ''}Iterator[{self.answer}]" if self.is_stream else self.answer
+        text = bracketed(f"    {define} {self.name}(", self.signature(), f") -> {answer}:")
         about = sentence(self.of["summary"])
         more = sentence(self.of.get("description"))
         text += docstring(about + "." + (f" {more}" if more else ""), "        ")
         send = "_json" if self.is_json else "_text" if self.answer == "str" else "_nothing"
+        send = "_events" if self.is_stream else send
         before, after = ("return cast(" + json.dumps(self.answer) + ", ", ")") if self.is_json else ("", "")
-        if self.answer == "str":
+        if self.is_stream or self.answer == "str":
             before = "return "
         return text + bracketed(f"        {before}{wait}self.{send}(", self.call(), ")" + after)
 
@@ -233,7 +236,7 @@ def api_text(operations, names):
     methods = {name: "".join(f"\n{one.method_text(name)}" for one in operations) for name in (False, True)}
     about = "The operations of the server as methods: `Client` waits for each answer, `AsyncClient` is awaited."
     text = HEADER.format(text=about)
-    text += "\nfrom __future__ import annotations\n\nfrom typing import Any, cast\n\n"
+    text += "\nfrom __future__ import annotations\n\nfrom collections.abc import AsyncIterator, Iterator\nfrom typing import Any, cast\n\n"
     text += "from ._http import AsyncHttp, Http, quoted\n"
     words = set(re.findall(r"\w+", re.sub(r'"""(.|\n)*?"""', "", "".join(methods.values()))))
     used = sorted(words.intersection(names))

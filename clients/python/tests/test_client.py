@@ -70,6 +70,22 @@ def test_text_and_nothing_are_answers_too(musonym: Client) -> None:
     assert musonym.work_state()["paused"] is False
 
 
+def test_a_batch_is_followed_to_its_end(musonym: Client, url: str, api_key: str) -> None:
+    musonym.create_tag({"tag_type": "genre", "name": "dub techno"})
+    batch = musonym.start_batch({"of": "all"})
+    told = list(musonym.batch_events(batch["id"]))
+    assert {name for name, _ in told[:-1]} == {"progress"} and told[-1][0] == "done"
+    assert told[-1][1]["done"] == told[-1][1]["total"] > 0
+    with pytest.raises(MusonymError, match="404"):
+        next(musonym.batch_events(999_999))
+
+    async def follow() -> list[str]:
+        async with AsyncClient(url, api_key=api_key) as client:
+            return [name async for name, _ in client.batch_events(batch["id"])]
+
+    assert asyncio.run(follow())[-1] == "done"
+
+
 def test_a_webhook_that_is_signed_here_is_taken(url: str, musonym: Client) -> None:
     event = {"type": "tag.created", "data": {"tag_type": "genre", "tag_name": "told by webhook"}}
     headers, body = webhooks.signed(os.environ["MUSONYM_WEBHOOK_SECRET"], event)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -75,6 +76,31 @@ def _checked(response: httpx.Response) -> httpx.Response:
     return response
 
 
+class _Events:
+    """Reads server-sent events line by line (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+
+    def __init__(self) -> None:
+        self._name, self._data = "", list[str]()
+
+    def take(self, line: str) -> tuple[str, Any] | None:
+        """The event that this line ends, if it does: its name, and its data as JSON."""
+        if line:
+            field, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if field == "event":
+                self._name = value
+            elif field == "data":
+                self._data.append(value)
+            return None
+        name, data = self._name or "message", "\n".join(self._data)
+        self._name, self._data = "", []
+        return (name, json.loads(data)) if data else None
+
+
+#: A stream is silent while nothing happens.
+_PATIENT = httpx.Timeout(DEFAULT_TIMEOUT, read=None)
+
+
 class Http:
     """A connection to a server, reused by every call. Close it, or use it in a `with` block."""
 
@@ -119,6 +145,16 @@ class Http:
 
     def _nothing(self, method: str, path: str, **parts: Any) -> None:
         self._send(method, path, **parts)
+
+    def _events(self, method: str, path: str) -> Iterator[tuple[str, Any]]:
+        with self._client.stream(method, path, timeout=_PATIENT) as response:
+            if not response.is_success:
+                response.read()
+            _checked(response)
+            events = _Events()
+            for line in response.iter_lines():
+                if (event := events.take(line)) is not None:
+                    yield event
 
 
 class AsyncHttp:
@@ -165,3 +201,13 @@ class AsyncHttp:
 
     async def _nothing(self, method: str, path: str, **parts: Any) -> None:
         await self._send(method, path, **parts)
+
+    async def _events(self, method: str, path: str) -> AsyncIterator[tuple[str, Any]]:
+        async with self._client.stream(method, path, timeout=_PATIENT) as response:
+            if not response.is_success:
+                await response.aread()
+            _checked(response)
+            events = _Events()
+            async for line in response.aiter_lines():
+                if (event := events.take(line)) is not None:
+                    yield event

@@ -5,6 +5,7 @@ Written by tools/make_python_client.py from docs/openapi.json; changes here are 
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
 from ._http import AsyncHttp, Http, quoted
@@ -92,6 +93,12 @@ class Client(Http):
         """
         return cast("ToolDescriptions", self._json("GET", "/api/enrich/tools", query={"format": format}))
 
+    def event_stream(self) -> Iterator[tuple[str, Any]]:
+        """What happens in the background, as it happens. Server-sent events, named by their `type`. A stream that is
+        read too slowly skips what it missed and says so in a comment, `lagged`.
+        """
+        return self._events("GET", "/api/events")
+
     def list_jobs(
         self,
         *,
@@ -124,6 +131,13 @@ class Client(Http):
     def cancel_batch(self, id: int) -> Batch:
         """Take back what waits of a batch. A job of it that runs goes on to its end, and is not tried again."""
         return cast("Batch", self._json("POST", f"/api/jobs/batch/{quoted(id)}/cancel"))
+
+    def batch_events(self, id: int) -> Iterator[tuple[str, Any]]:
+        """The progress of a batch, as it happens. Server-sent events: `progress` at once and whenever it changes, at
+        most a few in a second, then `done` or `cancelled`, after which the stream ends. The `data` of each is the
+        batch.
+        """
+        return self._events("GET", f"/api/jobs/batch/{quoted(id)}/events")
 
     def pause_work(self, body: PauseRequest | None = None) -> WorkState:
         """Pause all work. No worker on this database claims a job until the pause ends; jobs that run go on to their
@@ -435,6 +449,12 @@ class AsyncClient(AsyncHttp):
         """
         return cast("ToolDescriptions", await self._json("GET", "/api/enrich/tools", query={"format": format}))
 
+    def event_stream(self) -> AsyncIterator[tuple[str, Any]]:
+        """What happens in the background, as it happens. Server-sent events, named by their `type`. A stream that is
+        read too slowly skips what it missed and says so in a comment, `lagged`.
+        """
+        return self._events("GET", "/api/events")
+
     async def list_jobs(
         self,
         *,
@@ -467,6 +487,13 @@ class AsyncClient(AsyncHttp):
     async def cancel_batch(self, id: int) -> Batch:
         """Take back what waits of a batch. A job of it that runs goes on to its end, and is not tried again."""
         return cast("Batch", await self._json("POST", f"/api/jobs/batch/{quoted(id)}/cancel"))
+
+    def batch_events(self, id: int) -> AsyncIterator[tuple[str, Any]]:
+        """The progress of a batch, as it happens. Server-sent events: `progress` at once and whenever it changes, at
+        most a few in a second, then `done` or `cancelled`, after which the stream ends. The `data` of each is the
+        batch.
+        """
+        return self._events("GET", f"/api/jobs/batch/{quoted(id)}/events")
 
     async def pause_work(self, body: PauseRequest | None = None) -> WorkState:
         """Pause all work. No worker on this database claims a job until the pause ends; jobs that run go on to their
