@@ -188,8 +188,12 @@ pub async fn serve(
     tasks.spawn(upkeep::retain(Arc::clone(&app.store), settings.retention, stop.clone()));
     tasks.spawn(upkeep::tell_changes(Arc::clone(&app.store), app.events.clone(), stop.clone()));
     tasks.spawn(upkeep::gauge(Arc::clone(&app.store), app.ollama.clone(), metrics, stop.clone()));
+    let embedder = Arc::clone(&app.embedder);
+    tokio::spawn(async move { embedder.warm_up().await });
     if options.worker {
         tasks.spawn(upkeep::maintain_vector_index(Arc::clone(&app.store), stop.clone()));
+        let models = models_to_pull(settings);
+        tasks.spawn(upkeep::pull_missing(app.ollama.clone(), models, app.events.clone(), stop.clone()));
         if let Some(bridge) = bridge {
             tasks.spawn(bridge.run(stop.clone()));
         }

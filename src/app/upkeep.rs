@@ -178,7 +178,7 @@ pub(super) async fn pull_missing(ollama: OllamaClient, models: Vec<String>, even
             match pulled {
                 Ok(()) => tracing::info!(model, "the model is there"),
                 Err(error) => {
-                    tracing::warn!(model, %error, "the model could not be downloaded; tried again in a minute")
+                    tracing::warn!(model, %error, "the model could not be downloaded; tried again in a minute");
                 }
             }
         }

@@ -15,7 +15,7 @@ use crate::ollama::{OllamaError, RetryClass};
 
 pub use builtin::{BuiltinEmbedder, is_english_word};
 pub use change::{ChangeError, ChangeStep, Changed, ModelChange, SpaceChange};
-pub(crate) use halves::Halves;
+pub(crate) use halves::{Halves, MOST_CHARS};
 pub use models::{EmbedModel, Embedders, MakeEmbedder};
 pub use ollama::{DEFAULT_MODEL, OllamaEmbedder};
 pub use service::{EmbedService, EmbedStatus, QueryEmbedding, QueryVector};
@@ -53,6 +53,14 @@ pub trait Embedder: Send + Sync {
             vectors.push(self.embed_query(query).await?);
         }
         Ok(vectors)
+    }
+
+    /// Has the model loaded where that takes time, so that the first query need not wait for it.
+    ///
+    /// # Errors
+    /// [`EmbedError`] when the embedder cannot be asked.
+    async fn warm_up(&self) -> Result<(), EmbedError> {
+        Ok(())
     }
 
     /// The text that is embedded for a query, prefix included.

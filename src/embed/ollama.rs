@@ -162,6 +162,11 @@ impl Embedder for OllamaEmbedder {
         self.embed(&texts).await
     }
 
+    /// An empty list of texts loads the model and is answered by an empty list of vectors.
+    async fn warm_up(&self) -> Result<(), EmbedError> {
+        self.embed(&[]).await.map(drop)
+    }
+
     fn query_text(&self, query: &str) -> String {
         format!("{}{query}", prefixes(&self.model).query)
     }

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     cache::Shared,
+    domain::JobKind,
     store::{SETTING_EMBEDDING_SPACE, Store, StoreError},
 };
 
@@ -439,6 +440,15 @@ impl EmbedService {
         let outage = Outage { space: self.store.active_space(), error };
         *self.last_outage.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(outage);
         self.paused_until.store(chrono::Utc::now().timestamp_millis().saturating_add(pause), Ordering::Relaxed);
+    }
+
+    /// Has the model of the recorded space loaded, unless generations wait, whose model would make room for it in vain.
+    pub async fn warm_up(&self) {
+        let wanted = self.store.next_run_at(JobKind::Generate).await.is_ok_and(|next| next.is_none());
+        let Some(embedder) = self.store.active_space().and_then(|space| self.known.of_space(&space)) else { return };
+        if wanted && let Err(error) = embedder.warm_up().await {
+            tracing::debug!(%error, "the embedder could not be warmed up");
+        }
     }
 
     /// Waits until no query waits for its vector, for `longest` at most: background work lets people pass.

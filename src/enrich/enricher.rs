@@ -108,7 +108,7 @@ impl Enricher {
         let vocabulary = self.vocabulary().await?;
         let resolved = apart(move || {
             let resolver = Resolver::new(&vocabulary, &options)?;
-            Ok::<_, OptionsError>(strings.iter().map(|raw| resolver.resolve(raw)).collect::<Vec<_>>())
+            Ok::<_, OptionsError>(on_all_processors(&strings, |raw| resolver.resolve(raw)))
         });
         let mut resolved = resolved.await??;
         let registered = if register { self.register(&mut resolved).await? } else { 0 };
@@ -122,7 +122,8 @@ impl Enricher {
     pub async fn summaries(&self, tracks: Vec<Track>, options: SummaryOptions) -> Result<Vec<Summary>, EnrichError> {
         let vocabulary = self.vocabulary().await?;
         let summaries = apart(move || {
-            tracks.iter().map(|track| summarise(track, &vocabulary, options)).collect::<Result<Vec<_>, TrackError>>()
+            let summaries = on_all_processors(&tracks, |track| summarise(track, &vocabulary, options));
+            summaries.into_iter().collect::<Result<Vec<_>, TrackError>>()
         });
         Ok(summaries.await??)
     }
@@ -189,4 +190,41 @@ pub enum EnrichError {
 /// Does work that takes more than a moment where it keeps nobody waiting.
 async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EnrichError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| EnrichError::Stopped(error.to_string()))
+}
+
+/// What `work` makes of each item, in their order, on as many threads as there are processors; few are done on this one.
+pub fn on_all_processors<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    /// Fewer than this many a thread are not worth starting one.
+    const FEWEST: usize = 32;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len() / FEWEST).max(1);
+    let share = items.len().div_ceil(threads).max(1);
+    let work = &work;
+    std::thread::scope(|scope| {
+        let mut shares = items.chunks(share);
+        let first = shares.next().unwrap_or_default();
+        let others: Vec<_> =
+            shares.map(|share| scope.spawn(move || share.iter().map(work).collect::<Vec<R>>())).collect();
+        let mut made: Vec<R> = first.iter().map(work).collect();
+        for other in others {
+            match other.join() {
+                Ok(more) => made.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        made
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_on_all_processors_keeps_the_order() {
+        for count in [0, 1, 31, 32, 1000] {
+            let items: Vec<usize> = (0..count).collect();
+            let expected: Vec<usize> = items.iter().map(|item| item * 2).collect();
+            assert_eq!(on_all_processors(&items, |item| item * 2), expected);
+        }
+    }
 }

@@ -16,4 +16,4 @@ pub mod tools;
 pub mod track;
 pub mod vocabulary;
 
-pub use enricher::{EnrichError, Enricher};
+pub use enricher::{EnrichError, Enricher, on_all_processors};

@@ -25,6 +25,12 @@ struct Spelling {
     key: Box<str>,
     /// Its [`letters`].
     letters: u32,
+    /// Its first and its last character: one of them is right nearly always, and comparing is dear.
+    ends: (Option<char>, Option<char>),
+}
+
+fn ends(key: &str) -> (Option<char>, Option<char>) {
+    (key.chars().next(), key.chars().next_back())
 }
 
 impl Spellings {
@@ -38,7 +44,7 @@ impl Spellings {
             if by_length.len() <= length {
                 by_length.resize_with(length + 1, Vec::new);
             }
-            by_length[length].push(Spelling { letters: letters(&key), key });
+            by_length[length].push(Spelling { letters: letters(&key), ends: ends(&key), key });
         }
         // Whatever order the keys came in, the same text is read alike.
         for keys in &mut by_length {
@@ -55,12 +61,12 @@ impl Spellings {
             SHORTEST..LONG => (1, MOST_ERRORS),
             _ => (2, MOST_ERRORS_OF_LONG),
         };
-        let (letters, first) = (letters(misspelt), misspelt.chars().next());
+        let (letters, (first, last)) = (letters(misspelt), ends(misspelt));
         let mut best: Option<(&str, f64)> = None;
         let mut is_guess = false;
         let lengths = self.0.iter().skip(length - forgiven as usize).take(2 * forgiven as usize + 1);
         for spelling in lengths.flatten().filter(|spelling| may_be_near(spelling.letters, letters, forgiven)) {
-            if length < LONG && spelling.key.chars().next() != first {
+            if spelling.ends.0 != first && (length < LONG || spelling.ends.1 != last) {
                 continue;
             }
             let Some(found) = errors(misspelt, &spelling.key, best.map_or(most, |(_, errors)| errors)) else {

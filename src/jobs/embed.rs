@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{EmbedPayload, JobKind, JobState, LeasedJob},
-    embed::{EmbedError, Halves, document_text},
+    embed::{EmbedError, Halves, MOST_CHARS, document_text},
     store::{ClaimOrder, EmbedInput, EmbeddingDone, EmbeddingOutcome, Finish, MeaningCheck, StoreError},
 };
 
@@ -79,7 +79,8 @@ impl Runner {
 
     /// Embeds and stores; a batch that is refused is halved until the bad text stands alone. True on an outage.
     async fn embed_batches(&self, items: Vec<Item<'_>>) -> bool {
-        let mut halves = Halves::of(items);
+        let chars = |(_, input): &Item<'_>| document_text(&input.tag_name, &input.terms).chars().count();
+        let mut halves = Halves::by_chars(items, MOST_CHARS, chars);
         let mut outage = None;
         while outage.is_none()
             && let Some(batch) = halves.next_batch()

@@ -225,9 +225,10 @@ fn note_end(kind: JobKind, lane: &mut Lane, ended: Result<Step, StoreError>) -> 
 /// Notes for the lane whether work is held back, and tells what is new.
 fn note_hold(kind: JobKind, lane: &mut Lane, held: Option<&Held>, now: Instant) {
     if lane.hold(held.map(|held| (held.reason.as_str(), now + held.look_again))) {
-        match held {
-            Some(held) => tracing::info!(job.kind = %kind, "jobs wait: {}", held.reason),
-            None => tracing::info!(job.kind = %kind, "jobs are worked on again"),
+        if let Some(held) = held {
+            tracing::info!(job.kind = %kind, "jobs wait: {}", held.reason);
+        } else {
+            tracing::info!(job.kind = %kind, "jobs are worked on again");
         }
     }
     metrics::gauge!("musonym_jobs_held", "kind" => kind.as_str()).set(f64::from(u8::from(held.is_some())));

@@ -13,6 +13,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// How long until a pause without an end is looked at again, should its end not be heard.
 const LONGEST_LOOK: Duration = Duration::from_secs(30);
 
+/// Seconds of a day.
+const DAY: u32 = 86_400;
+
 /// Where the kernel tells the load.
 const LOAD_FILE: &str = "/proc/loadavg";
 
@@ -68,11 +71,8 @@ impl std::fmt::Display for Hours {
 impl Hours {
     /// How long until they begin; `None` within them.
     fn until(self, now: NaiveTime) -> Option<Duration> {
-        let inside = match self.from < self.to {
-            true => self.from <= now && now < self.to,
-            false => self.from <= now || now < self.to,
-        };
-        const DAY: u32 = 86_400;
+        let (begun, before_end) = (self.from <= now, now < self.to);
+        let inside = if self.from < self.to { begun && before_end } else { begun || before_end };
         let seconds = (self.from.num_seconds_from_midnight() + DAY - now.num_seconds_from_midnight()) % DAY;
         (!inside).then(|| Duration::from_secs(seconds.into()))
     }

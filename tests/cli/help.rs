@@ -69,8 +69,6 @@ fn wrong_usage_ends_with_2_and_writes_nothing() {
         &["nonsense"][..],
         &[],
         &["search"],
-        &["resolve"],
-        &["mcp"],
         &["search", "--limit", "many", "x"],
         &["search", "--limit", "0", "x"],
         &["search", ""],

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{ChangeError, ChangeStep, Changed};
 use crate::{
-    embed::{EmbedError, Embedder, Halves, calibrate::calibrate_space, document_text},
+    embed::{EmbedError, Embedder, Halves, MOST_CHARS, calibrate::calibrate_space, document_text},
     store::{EmbedInput, HeldLock, NextSpace, SpaceProgress, SpaceSwitch, Store, StoreError, Switched},
 };
 
@@ -178,7 +178,8 @@ impl ModelChange {
             return Err(ChangeError::Replaced(self.next.model.clone()));
         }
         self.worked = true;
-        let mut halves = Halves::of(inputs);
+        let chars = |input: &EmbedInput| document_text(&input.tag_name, &input.terms).chars().count();
+        let mut halves = Halves::by_chars(inputs, MOST_CHARS, chars);
         while let Some(batch) = halves.next_batch() {
             let texts: Vec<String> = batch.iter().map(|input| document_text(&input.tag_name, &input.terms)).collect();
             match self.embedder.embed_documents(&texts).await {

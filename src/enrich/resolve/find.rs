@@ -202,14 +202,16 @@ impl Finder<'_> {
         if !(2..=MAX_WORDS).contains(&words.len()) {
             return None;
         }
-        let ends = (1..words.len()).map(|at| (&words[at..], &words[..at]));
-        let beginnings = (1..words.len()).rev().map(|at| (&words[..at], &words[at..]));
+        let ends = (1..words.len()).map(|at| (&words[at..], &words[..at], true));
+        let beginnings = (1..words.len()).rev().map(|at| (&words[..at], &words[at..], false));
         let mut guess = None;
-        for (head, beside) in ends.chain(beginnings) {
+        for (head, beside, is_english) in ends.chain(beginnings) {
             let Some(hits) = self.names(&head.concat()).or_else(|| self.plural(head)) else { continue };
             // A place is no genre of which the rest would be a kind (`tango brésilien`), and two letters are none.
             let is_head = head.concat().chars().count() > 2 && !is_place(&head.concat());
-            let Some(first) = hits.first().filter(|_| is_head) else { continue };
+            // Before the rest a mere alias is as often part of another name (`Daft Punk`, `daft` being silly).
+            let is_sure = hits.first().is_some_and(|hit| is_english || is_own_name(hit));
+            let Some(first) = hits.first().filter(|_| is_head && is_sure) else { continue };
             let name = self.vocabulary.at(first.place).name.clone();
             let joined = beside.join(" ");
             let hits: Vec<_> = hits.iter().map(|hit| (hit.place, BROADER_SCORE * hit.score)).collect();

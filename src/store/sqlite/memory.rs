@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use futures_util::TryStreamExt;
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 use tokio::sync::Mutex;
 
@@ -160,15 +161,21 @@ async fn load_calibrations(connection: &mut SqliteConnection) -> Result<HashMap<
 
 async fn load_all(connection: &mut SqliteConnection) -> Result<Indexed> {
     let mut index = Indexed::default();
-    let rows = sqlx::query(select_rows!("")).fetch_all(&mut *connection).await?;
-    rows.iter().try_for_each(|row| index.add_row(row))?;
-    let others = sqlx::query(
+    // Row by row: all of them at once would leave the heap full of holes.
+    let mut rows = sqlx::query(select_rows!("")).fetch(&mut *connection);
+    while let Some(row) = rows.try_next().await? {
+        index.add_row(&row)?;
+    }
+    drop(rows);
+    let mut others = sqlx::query(
         "SELECT e.synonym_id, s.tag_type, e.space, e.embedding FROM synonym_embedding e
          CROSS JOIN mir_synonym s ON s.id = e.synonym_id WHERE s.is_active",
     )
-    .fetch_all(connection)
-    .await?;
-    others.iter().try_for_each(|row| index.add_other_vector(row))?;
+    .fetch(connection);
+    while let Some(row) = others.try_next().await? {
+        index.add_other_vector(&row)?;
+    }
+    drop(others);
     Ok(index)
 }
 
