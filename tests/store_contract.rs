@@ -59,6 +59,8 @@ mod meaning;
 mod merge;
 #[path = "store_contract/other_handles.rs"]
 mod other_handles;
+#[path = "store_contract/outbound.rs"]
+mod outbound;
 #[path = "store_contract/postgres_backup.rs"]
 mod postgres_backup;
 #[path = "store_contract/restore.rs"]

@@ -14,7 +14,7 @@ use crate::{
     config::{ConfigError, Database, GenerateProvider, Settings},
     embed::EmbedService,
     generate::Generator,
-    jobs::{Events, Runner, RunnerSettings, celery::Bridge},
+    jobs::{Events, Runner, RunnerSettings, celery::Bridge, outbound::Outbound},
     ollama::OllamaClient,
     search::{SearchSettings, Searcher},
     store::{
@@ -108,6 +108,15 @@ impl App {
         let bridge = Bridge::new(Arc::clone(&self.store), settings.clone(), installation)
             .map_err(|problem| ConfigError::new(format!("celery.broker_url {problem}")))?;
         Ok(Some(Arc::new(bridge)))
+    }
+
+    /// The lane that tells subscribers of changes.
+    ///
+    /// # Errors
+    /// [`AppError`] when nothing can be sent from this system.
+    pub fn outbound(&self) -> Result<Arc<Outbound>, AppError> {
+        let outbound = Outbound::new(Arc::clone(&self.store), self.settings.outbound.clone());
+        Ok(Arc::new(outbound.map_err(AppError::Start)?))
     }
 
     /// Finishes writes and closes the database.

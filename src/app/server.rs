@@ -197,6 +197,7 @@ pub async fn serve(
         if let Some(bridge) = bridge {
             tasks.spawn(bridge.run(stop.clone()));
         }
+        tasks.spawn(app.outbound()?.run(stop.clone()));
         let runner = app.runner(chosen.generator);
         let stop = stop.clone();
         tasks.spawn(async move { runner.run(stop).await });
@@ -271,6 +272,7 @@ pub async fn work(
     if let Some(bridge) = app.celery_bridge().await? {
         tasks.spawn(bridge.run(stop.clone()));
     }
+    tasks.spawn(app.outbound()?.run(stop.clone()));
     let worked = tokio::select! {
         // First, for a worker that was stopped may have ended by now.
         biased;

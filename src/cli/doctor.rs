@@ -4,7 +4,9 @@ use clap::Args;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::{OutputArgs, error::CliError, jobs::pause::told, output::Output, pull::pull, render::printable};
+use super::{
+    OutputArgs, error::CliError, jobs::pause::told, output::Output, pull::pull, render::printable, webhooks::standing,
+};
 use crate::{
     app::{App, AppError, ollama_client},
     cache::Shared,
@@ -83,7 +85,11 @@ pub(super) async fn run(args: DoctorArgs, settings: Settings) -> Result<(), CliE
     checks.push(cache(&settings).await);
     checks.extend(celery(&settings).await);
     checks.extend(match app {
-        Ok(Some(app)) => database(&app).await,
+        Ok(Some(app)) => {
+            let mut checks = database(&app).await;
+            checks.extend(webhooks(&app).await);
+            checks
+        }
         Ok(None) => vec![Check::ok("database", not_there(&settings))],
         Err(error) => vec![Check::not_ok("database", true, error.to_string(), None)],
     });
@@ -179,6 +185,18 @@ async fn cache(settings: &Settings) -> Check {
             let detail = format!("{name}: {problem}; answers are kept in memory alone");
             Check::not_ok("cache", false, detail, Some(mend.to_owned()))
         }
+    }
+}
+
+/// Who is told of changes; nothing waits for them.
+async fn webhooks(app: &App) -> Option<Check> {
+    match standing(&*app.store).await {
+        Ok(None) => None,
+        Ok(Some((detail, false))) => Some(Check::ok("webhooks", detail)),
+        Ok(Some((detail, true))) => {
+            Some(Check::not_ok("webhooks", false, detail, Some("musonym webhooks test".to_owned())))
+        }
+        Err(error) => Some(Check::not_ok("webhooks", false, error.to_string(), None)),
     }
 }
 

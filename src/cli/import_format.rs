@@ -15,7 +15,7 @@ use super::{
     lines,
     output::say,
     progress::bar,
-    render::{count, printable},
+    render::count,
 };
 use crate::{
     app::open_store,

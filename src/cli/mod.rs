@@ -33,6 +33,7 @@ mod review;
 mod search;
 mod serve;
 mod tags;
+mod webhooks;
 mod worker;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -101,6 +102,7 @@ enum Command {
     Review(review::ReviewArgs),
     Lint(lint::LintArgs),
     Jobs(jobs::JobsArgs),
+    Webhooks(webhooks::WebhooksArgs),
     Eval(eval::EvalArgs),
     Lexicon(lexicon::LexiconArgs),
     Reembed(reembed::ReembedArgs),
@@ -183,6 +185,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<(), CliError> 
         Command::Review(args) => review::run(args, settings).await,
         Command::Lint(args) => lint::run(args, settings).await,
         Command::Jobs(args) => jobs::run(args, settings).await,
+        Command::Webhooks(args) => webhooks::run(args, settings).await,
         Command::Eval(args) => eval::run(args, settings).await,
         Command::Lexicon(args) => lexicon::run(args),
         Command::Reembed(args) => reembed::run(args, settings).await,

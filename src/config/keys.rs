@@ -13,6 +13,10 @@ pub(super) enum Kind {
     Secret,
     /// Texts that are never shown: a list, or one text split at white space.
     Secrets,
+    /// Texts: a list, or one text split at white space.
+    Words,
+    /// Who is told by webhooks: tables of url, secret and events, or JSON. Never shown.
+    Subscribers,
     /// A whole number within these bounds.
     Whole { min: i64, max: i64 },
     /// A number within these bounds.
@@ -106,6 +110,11 @@ pub(super) static KEYS: &[Key] = &[
     whole("server.request_timeout_seconds", 30, 1, 3600),
     whole("server.max_body_bytes", 2 * MIB, 1024, 64 * MIB),
     key("webhooks.secrets", Kind::Secrets, Default::EmptyList).with_short("MUSONYM_WEBHOOK_SECRET"),
+    key("webhooks.subscribers", Kind::Subscribers, Default::EmptyList),
+    key("webhooks.allowed_hosts", Kind::Words, Default::EmptyList),
+    whole("webhooks.timeout_seconds", 15, 1, 300),
+    whole("webhooks.retry_base_ms", 5000, 1, 3_600_000),
+    whole("webhooks.max_attempts", 10, 1, 100),
     // A secret because a URL may hold a password.
     key("ollama.host", Kind::Secret, Default::Text("http://127.0.0.1:11434")).with_short("OLLAMA_HOST"),
     whole("ollama.connect_timeout_ms", 2000, 50, 60_000),

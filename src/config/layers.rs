@@ -207,7 +207,7 @@ fn unknown_variable(name: &str) -> String {
     for key in KEYS {
         known.extend(key.short.map(str::to_owned));
         known.push(key.variable());
-        if matches!(key.kind, Kind::Secret | Kind::Secrets) {
+        if matches!(key.kind, Kind::Secret | Kind::Secrets | Kind::Subscribers) {
             known.extend(known.last().map(|variable| format!("{variable}_FILE")));
         }
     }

@@ -6,6 +6,7 @@ mod folders;
 mod keys;
 mod layers;
 mod settle;
+mod subscribers;
 mod values;
 
 use std::{
@@ -24,7 +25,7 @@ pub use error::ConfigError;
 
 use crate::{
     cache::SharedSettings,
-    jobs::{Restraint, celery::CelerySettings},
+    jobs::{Restraint, celery::CelerySettings, outbound::OutboundSettings},
     ollama::GenerateOptions,
     store::{Retention, postgres::PostgresOptions},
 };
@@ -45,6 +46,8 @@ pub struct Settings {
     pub server: ServerSettings,
     /// Secrets that a webhook may be signed with (`whsec_…`); with none, webhooks are refused.
     pub webhook_secrets: Vec<SecretString>,
+    /// Who is told of changes by webhooks.
+    pub outbound: OutboundSettings,
     /// Where Ollama is.
     pub ollama: OllamaSettings,
     /// What writes synonyms.

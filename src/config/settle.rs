@@ -16,6 +16,7 @@ use crate::{
     jobs::{
         Hours, Restraint,
         celery::{self, CelerySettings},
+        outbound::{OutboundSettings, Subscriber},
     },
     ollama::{GenerateOptions, parse_host},
     store::{
@@ -28,6 +29,9 @@ use crate::{
 const DATABASE_FILE: &str = "musonym.db";
 
 const SECONDS_OF_DAY: u64 = 86_400;
+
+/// How much longer than an answer may take a webhook is held by who sends it: until what came of it is written down.
+const OUTBOUND_LEASE_MARGIN: Duration = Duration::from_secs(5);
 
 /// All settings.
 pub(super) fn settings(
@@ -50,6 +54,7 @@ pub(super) fn settings(
             max_body_bytes: values.whole("server.max_body_bytes")?,
         },
         webhook_secrets: values.secrets("webhooks.secrets")?,
+        outbound: outbound(values)?,
         ollama: OllamaSettings {
             host: checked(values, "ollama.host", |text| match parse_host(text) {
                 Ok(_) => Ok(SecretString::from(text)),
@@ -304,6 +309,35 @@ fn celery(values: &Values) -> Result<Option<CelerySettings>, ConfigError> {
         prefetch,
         hostname,
     }))
+}
+
+fn outbound(values: &Values) -> Result<OutboundSettings, ConfigError> {
+    let subscribers = values.subscribers("webhooks.subscribers")?;
+    let mut keys: Vec<String> = subscribers.iter().map(Subscriber::key).collect();
+    keys.sort_unstable();
+    if let Some(twin) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
+        let url = subscribers.iter().find(|subscriber| subscriber.key() == twin[0]).map(Subscriber::shown);
+        return Err(ConfigError::new(format!(
+            "webhooks.subscribers names {} twice: write one entry with the events of both",
+            url.unwrap_or_default()
+        )));
+    }
+    let allowed_hosts = values.words("webhooks.allowed_hosts")?;
+    if let Some(wrong) = allowed_hosts.iter().find(|host| host.contains(['/', ':', '*'])) {
+        return Err(ConfigError::new(format!(
+            "webhooks.allowed_hosts has \"{}\": it lists names of hosts, without scheme, port and path",
+            shown(wrong)
+        )));
+    }
+    let timeout = values.whole("webhooks.timeout_seconds").map(Duration::from_secs)?;
+    Ok(OutboundSettings {
+        subscribers,
+        allowed_hosts,
+        timeout,
+        retry_base: values.whole("webhooks.retry_base_ms").map(Duration::from_millis)?,
+        max_attempts: values.whole("webhooks.max_attempts")?,
+        lease: timeout + OUTBOUND_LEASE_MARGIN,
+    })
 }
 
 fn log(values: &Values) -> Result<LogSettings, ConfigError> {

@@ -255,3 +255,43 @@ fn celery_is_spoken_where_a_broker_is_named() {
         GenerateProvider::Celery
     );
 }
+
+#[test]
+fn subscribers_are_tables_in_the_file_and_json_in_the_environment() {
+    let file = "[[webhooks.subscribers]]\nurl = \"https://library.example/hook?token=hunter2\"\n\
+                secret = \"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD\"\nevents = [\"synonyms.updated\"]\n\
+                [[webhooks.subscribers]]\nurl = \"http://app:8000/hook\"\nsecret = \"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD\"\n";
+    let settings = load_with(file, &[], &Flags::default()).unwrap();
+    let subscribers = &settings.outbound.subscribers;
+    assert_eq!(subscribers.iter().map(|it| it.events().len()).collect::<Vec<_>>(), [1, 3]);
+    let shown = format!("{settings:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("C2FVsBQ"), "{shown}");
+    let json = r#"[{"url": "http://app:8000/hook", "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"}]"#;
+    let variables =
+        [("MUSONYM_WEBHOOKS__SUBSCRIBERS", json), ("MUSONYM_WEBHOOKS__ALLOWED_HOSTS", "a.example b.example")];
+    let settings = load_with(file, &variables, &Flags::default()).unwrap();
+    assert_eq!(settings.outbound.subscribers.len(), 1, "the environment wins");
+    assert_eq!(settings.outbound.allowed_hosts, ["a.example", "b.example"]);
+}
+
+#[test]
+fn a_wrong_subscriber_is_named_by_its_place_and_keeps_its_secrets() {
+    let entry = |rest: &str| format!("[[webhooks.subscribers]]\nurl = \"https://hunter2.example/\"\n{rest}\n");
+    let secret = "secret = \"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD\"";
+    let good = entry(secret);
+    for (file, words) in [
+        (entry(""), "secret is missing"),
+        (entry("secret = 3"), "secret needs a text"),
+        (entry("secret = \"hunter2\""), "base64"),
+        (entry(&format!("{secret}\nevents = [\"synonyms.updatd\"]")), "synonyms.updated, synonyms.deactivated"),
+        (entry(&format!("{secret}\nevents = \"synonyms.updated\"")), "list of texts"),
+        (entry(&format!("{secret}\ntopics = []")), "`topics` is not a setting"),
+        ("[webhooks]\nsubscribers = \"hunter2\"\n".to_owned(), "needs a list"),
+    ] {
+        let text = problem(&file, &[]);
+        assert!(text.contains("webhooks.subscribers") && text.contains(words) && !text.contains("hunter2"), "{text}");
+    }
+    assert!(problem(&format!("{good}{good}"), &[]).contains("twice"));
+    assert!(problem("", &[("MUSONYM_WEBHOOKS__SUBSCRIBERS", "[hunter2")]).contains("is no JSON (line 1"));
+    assert!(problem("[webhooks]\nallowed_hosts = [\"https://a.example\"]\n", &[]).contains("without scheme"));
+}

@@ -7,7 +7,9 @@ use super::{
     error::ConfigError,
     keys::{self, Default, Key, Kind},
     layers::shown,
+    subscribers,
 };
+use crate::jobs::outbound::Subscriber;
 
 /// The default of a key as a value.
 pub(super) fn default(key: &Key) -> ValueKind {
@@ -32,7 +34,8 @@ pub(super) fn checked(key: &Key, value: ValueKind, from_text: bool) -> Result<Va
             ValueKind::String(text) => Ok(ValueKind::String(text)),
             _ => Err("needs a text in quotes".to_owned()),
         },
-        Kind::Secrets => secrets(value),
+        Kind::Secrets | Kind::Words => words(value),
+        Kind::Subscribers => subscribers::checked(value, from_text),
         Kind::Whole { min, max } => {
             let number = match &value {
                 ValueKind::I64(number) => Some(*number),
@@ -70,8 +73,8 @@ pub(super) fn checked(key: &Key, value: ValueKind, from_text: bool) -> Result<Va
     }
 }
 
-fn secrets(value: ValueKind) -> Result<ValueKind, String> {
-    let wrong = || "needs a list of texts, or one text with spaces between the secrets".to_owned();
+fn words(value: ValueKind) -> Result<ValueKind, String> {
+    let wrong = || "needs a list of texts, or one text with spaces between them".to_owned();
     let mut list: Vec<String> = Vec::new();
     let mut split = |text: &str| list.extend(text.split_whitespace().map(str::to_owned));
     match value {
@@ -86,7 +89,7 @@ fn secrets(value: ValueKind) -> Result<ValueKind, String> {
         }
         _ => return Err(wrong()),
     }
-    Ok(ValueKind::Array(list.into_iter().map(|secret| Value::new(None, secret)).collect()))
+    Ok(ValueKind::Array(list.into_iter().map(|word| Value::new(None, word)).collect()))
 }
 
 /// A wrong value, as a message names it.
@@ -154,6 +157,16 @@ impl Values {
     pub(super) fn secrets(&self, path: &str) -> Result<Vec<SecretString>, ConfigError> {
         let list = self.typed(path, Value::into_array)?;
         Ok(list.into_iter().filter_map(|secret| secret.into_string().ok()).map(SecretString::from).collect())
+    }
+
+    pub(super) fn words(&self, path: &str) -> Result<Vec<String>, ConfigError> {
+        let list = self.typed(path, Value::into_array)?;
+        Ok(list.into_iter().filter_map(|word| word.into_string().ok()).collect())
+    }
+
+    pub(super) fn subscribers(&self, path: &str) -> Result<Vec<Subscriber>, ConfigError> {
+        let list = self.typed(path, Value::into_array)?;
+        subscribers::read(&list).map_err(|problem| ConfigError::new(format!("{path}: {problem}")))
     }
 
     /// Where the value was set, for messages; `None` for a default.

@@ -5,6 +5,7 @@
 mod calibration;
 mod job;
 mod normalise;
+mod outbound;
 mod span;
 mod stem;
 mod synonyms;
@@ -16,6 +17,7 @@ pub use job::{
     EmbedPayload, GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, RELATED_TAGS,
 };
 pub use normalise::{NORMALISER_VERSION, differs_by_noise, is_noise, is_noise_word, key, loose_key, words};
+pub use outbound::{DeliveryState, OutboundKind};
 pub use span::{AGE_UNITS, PAUSE_UNITS, SpanError, age_text, parse_span};
 pub use stem::{parse_stems, rarity, split_elisions, stem_groups, stems, telling_words};
 pub use synonyms::{

@@ -39,7 +39,7 @@ use crate::{
         (name = "lint", description = "What may want mending"),
         (name = "enrich", description = "What an application makes of tags"),
         (name = "jobs", description = "The queue and what happens in it"),
-        (name = "webhooks", description = "What a library tells us of its tags"),
+        (name = "webhooks", description = "What a library tells us of its tags, and what subscribers are told"),
         (name = "service", description = "Health, metrics, documents"),
     ),
     // Beside what bodies use: what only parameters use is not found by itself.

@@ -13,7 +13,10 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
     AppState, HttpLimits,
-    api::{batches, enrich, events, jobs, lint, merge, resolve, review, revisions, search, steering, synonyms, tags},
+    api::{
+        batches, deliveries, enrich, events, jobs, lint, merge, resolve, review, revisions, search, steering, synonyms,
+        tags,
+    },
     auth, error, health, middleware,
     openapi::ApiDoc,
     ui, webhooks,
@@ -57,6 +60,8 @@ fn guarded() -> OpenApiRouter<AppState> {
         .routes(routes!(batches::batch_by_id))
         .routes(routes!(batches::cancel_batch))
         .routes(routes!(batches::batch_events))
+        .routes(routes!(deliveries::list_deliveries))
+        .routes(routes!(deliveries::retry_delivery))
         .routes(routes!(events::event_stream))
         .routes(routes!(openapi_document))
         .routes(routes!(health::metrics))

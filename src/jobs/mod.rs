@@ -7,6 +7,7 @@ mod events;
 mod generate;
 mod lane;
 mod meaning;
+pub mod outbound;
 mod phases;
 mod restraint;
 mod runner;

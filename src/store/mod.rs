@@ -15,6 +15,7 @@ mod enrich;
 mod error;
 mod export;
 mod lint;
+mod outbound;
 pub mod postgres;
 mod review;
 mod sampling;
@@ -39,6 +40,9 @@ pub use export::{
     ImportOutcome,
 };
 pub use lint::{ContentToLint, RowToLint, TagToLint};
+pub use outbound::{
+    ClaimedDelivery, DeliveryAttempt, DeliveryEnd, NewSubscriber, OutboundDelivery, OutboundStore, OutboundSubscriber,
+};
 pub use review::{BulkVerdict, Decision, ReviewCounts, ReviewFilter, ReviewItem, ReviewOutcome, Verdict};
 pub use spaces::{HeldLock, NextSpace, SpaceProgress, SpaceStore, SpaceSwitch, Switched};
 pub use steering::{Paused, RetryFilter, SETTING_JOBS_PAUSED, SteeringStore};
@@ -392,6 +396,7 @@ pub trait Store:
     + JobStore
     + BatchStore
     + CeleryStore
+    + OutboundStore
     + SteeringStore
     + SpaceStore
     + SearchStore
@@ -408,6 +413,7 @@ impl<T> Store for T where
         + JobStore
         + BatchStore
         + CeleryStore
+        + OutboundStore
         + SteeringStore
         + SpaceStore
         + SearchStore

@@ -5,6 +5,7 @@
 mod auth;
 mod bad_input;
 mod batches;
+mod deliveries;
 mod enrich;
 mod events;
 mod jobs;

@@ -88,6 +88,7 @@ async fn the_openapi_document_is_served_and_lists_every_route() {
         "GET /api/synonyms/{tag_type}/{tag_name}",
         "GET /api/tags",
         "GET /api/tags/{tag_type}/{tag_name}",
+        "GET /api/webhooks/deliveries",
         "GET /healthz",
         "GET /metrics",
         "GET /readyz",
@@ -111,6 +112,7 @@ async fn the_openapi_document_is_served_and_lists_every_route() {
         "POST /api/tags",
         "POST /api/tags/merge",
         "POST /api/tags/{tag_type}/{tag_name}/generate",
+        "POST /api/webhooks/deliveries/{id}/retry",
         "POST /api/webhooks/synonyms",
         "PUT /api/synonyms/{id}",
     ];

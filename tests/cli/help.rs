@@ -2,7 +2,7 @@
 
 use super::Home;
 
-const COMMANDS: [&[&str]; 39] = [
+const COMMANDS: [&[&str]; 43] = [
     &["demo"],
     &["serve"],
     &["worker"],
@@ -36,6 +36,10 @@ const COMMANDS: [&[&str]; 39] = [
     &["jobs", "batch"],
     &["jobs", "pause"],
     &["jobs", "resume"],
+    &["webhooks"],
+    &["webhooks", "list"],
+    &["webhooks", "retry"],
+    &["webhooks", "test"],
     &["lexicon"],
     &["lexicon", "check"],
     &["eval"],
@@ -127,6 +131,9 @@ fn wrong_usage_ends_with_2_and_writes_nothing() {
         &["jobs", "cancel", "1", "--yes"],
         &["jobs", "batch", "--watch"],
         &["jobs", "batch", "1", "--watch", "--cancel"],
+        &["webhooks"],
+        &["webhooks", "retry"],
+        &["webhooks", "list", "--state", "asleep"],
         &["generate", "--older-than", "30"],
         &["generate", "--older-than", "3m"],
         &["generate", "--all", "--older-than", "30d"],

@@ -13,6 +13,7 @@ mod library;
 mod lint;
 mod mcp;
 mod ollama;
+mod python;
 mod resolve;
 mod review;
 mod running;
@@ -22,6 +23,7 @@ mod scan_faults;
 #[path = "../support/mod.rs"]
 mod support;
 mod transfer;
+mod webhooks;
 
 use std::{
     io::Write,

@@ -105,6 +105,7 @@ impl Backend for Sqlite {
              UPDATE job_batch SET ended_at = ended_at - 86400000;
              UPDATE mir_synonym SET updated_at = updated_at - 86400000;
              UPDATE webhook_delivery SET received_at = received_at - 86400000;
+             UPDATE outbound_event SET created_at = created_at - 86400000;
              UPDATE synonym_revision SET created_at = created_at - 86400000;",
         )
         .await;
@@ -155,6 +156,7 @@ impl Backend for Postgres {
              UPDATE job_batch SET ended_at = ended_at - interval '1 day';
              UPDATE mir_synonym SET updated_at = updated_at - interval '1 day';
              UPDATE webhook_delivery SET received_at = received_at - interval '1 day';
+             UPDATE outbound_event SET created_at = created_at - interval '1 day';
              UPDATE synonym_revision SET created_at = created_at - interval '1 day';",
         )
         .await;

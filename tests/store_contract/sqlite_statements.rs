@@ -186,6 +186,7 @@ async fn every_statement_is_executed_and_reads_by_index() {
                 "SCAN recent",
                 "CONSTANT ROW",
                 "SCAN setting",
+                "SCAN outbound_subscriber",
                 "SCAN sqlite_schema",
                 "COVERING INDEX genre_tag_name_key",
                 "COVERING INDEX mood_tag_name_key",

@@ -5,6 +5,7 @@ pub mod binary;
 pub mod cluster;
 pub mod fake_ollama;
 pub mod postgres;
+pub mod receiver;
 pub mod server;
 pub mod services;
 pub mod worker;

@@ -150,3 +150,24 @@ pub fn ffmpeg() -> Option<PathBuf> {
     }
     found
 }
+
+/// The Python with the client's dependencies in it: the one that the variable names, else the one that `scripts/test` makes; `None`
+/// to skip the test.
+pub fn client_python() -> Option<PathBuf> {
+    const VARIABLE: &str = "MUSONYM_TEST_CLIENT_PYTHON";
+    let made = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/client-venv/bin"));
+    match std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
+        Some(python) => Some(python.into()),
+        None if made.join("pytest").exists() => Some(made.join("python")),
+        None => {
+            assert!(
+                may_skip(),
+                "{VARIABLE} is not set, and target/client-venv has no pytest: run `python3 -m venv target/client-venv && \
+                 target/client-venv/bin/pip install './clients/python[test]'` as scripts/test does, or set {WITHOUT}=1 to skip \
+                 the tests that need servers"
+            );
+            eprintln!("SKIPPED, for {WITHOUT}=1: this test needs {VARIABLE}");
+            None
+        }
+    }
+}

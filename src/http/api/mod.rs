@@ -1,6 +1,7 @@
 //! The REST API: one file per resource, one function per operation.
 
 pub(super) mod batches;
+pub(super) mod deliveries;
 pub(super) mod enrich;
 pub(super) mod events;
 pub(super) mod jobs;

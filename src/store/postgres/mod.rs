@@ -38,6 +38,8 @@ mod lint;
 mod meaning;
 #[path = "../sql/merge.rs"]
 mod merge;
+#[path = "../sql/outbound.rs"]
+mod outbound;
 #[path = "../sql/review.rs"]
 mod review;
 #[path = "../sql/revisions.rs"]

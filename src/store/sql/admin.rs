@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use super::{
     SqlStore, batch_jobs,
     dialect::{self, earlier, now},
+    outbound,
 };
 use crate::store::{AdminStore, ExportHeader, Result, Retention, VectorIndexReport};
 
@@ -84,6 +85,7 @@ impl AdminStore for SqlStore {
             deleted += sqlx::query(delete).bind(before).execute(&mut *transaction).await?.rows_affected();
         }
         deleted += batch_jobs::expire(&mut transaction, earlier(now, retention.jobs)).await?;
+        deleted += outbound::expire(&mut transaction, earlier(now, retention.deliveries)).await?;
         sqlx::query("DELETE FROM vocabulary_change WHERE seq < (SELECT MAX(seq) FROM vocabulary_change) - $1")
             .bind(CHANGES_KEPT)
             .execute(&mut *transaction)
