@@ -85,11 +85,7 @@ pub(super) async fn run(args: DoctorArgs, settings: Settings) -> Result<(), CliE
     checks.push(cache(&settings).await);
     checks.extend(celery(&settings).await);
     checks.extend(match app {
-        Ok(Some(app)) => {
-            let mut checks = database(&app).await;
-            checks.extend(webhooks(&app).await);
-            checks
-        }
+        Ok(Some(app)) => database(&app).await,
         Ok(None) => vec![Check::ok("database", not_there(&settings))],
         Err(error) => vec![Check::not_ok("database", true, error.to_string(), None)],
     });
@@ -305,6 +301,7 @@ async fn database(app: &App) -> Vec<Check> {
         Ok(Some(paused)) => Some(Check::not_ok("work", false, told(&paused), resume())),
         Err(error) => Some(Check::not_ok("work", true, error.to_string(), resume())),
     });
+    checks.extend(webhooks(app).await);
     app.close().await;
     checks
 }

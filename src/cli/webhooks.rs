@@ -114,20 +114,22 @@ async fn list(args: &ListArgs, store: &dyn Store, output: &mut Output) -> Result
     if args.output.json {
         return deliveries.iter().try_for_each(|delivery| output.json(delivery));
     }
-    let mut table = render::table(["ID", "EVENT", "TAG", "TO", "STATE", "TRIED", "NEXT (UTC)", "LAST ERROR"]);
+    let mut table = render::table(["ID", "EVENT", "TAG", "STATE", "TRIED", "TO, NEXT TRY, LAST ERROR"]);
     for delivery in &deliveries {
         let tag = delivery.data["tag_name"].as_str().unwrap_or_default();
+        let next = delivery.next_at.map(|next| next.format("next try %m-%d %H:%M:%S UTC").to_string());
+        let error = delivery.last_error.as_deref().map(|error| render::printable(error, ERROR_CHARS));
+        let to = render::printable(&delivery.url, ERROR_CHARS);
         table.add_row([
             delivery.id.to_string(),
             delivery.event.to_string(),
             render::printable(tag, ERROR_CHARS),
-            render::printable(&delivery.url, ERROR_CHARS),
             delivery.state.to_string(),
             delivery.attempts.to_string(),
-            delivery.next_at.map(|next| next.format("%m-%d %H:%M:%S").to_string()).unwrap_or_default(),
-            render::printable(delivery.last_error.as_deref().unwrap_or_default(), ERROR_CHARS),
+            [Some(to), next, error].into_iter().flatten().collect::<Vec<_>>().join("\n"),
         ]);
     }
+    render::keep_whole(&mut table, &[0, 1, 3, 4]);
     if !deliveries.is_empty() {
         output.line(render::text(&table))?;
     }

@@ -127,9 +127,10 @@ impl Library {
         run(self.ffmpeg().arg("-i").arg(path).args(["-map", "0:a", "-c", "copy", "-f", "md5", "-"]))
     }
 
-    /// What ffmpeg reads as the tags of a file, in lower case.
+    /// What ffmpeg reads as the tags of a file and of its audio (where Ogg has them), in lower case.
     pub fn tags_of(&self, path: &Path) -> String {
-        run(self.ffmpeg().arg("-i").arg(path).args(["-f", "ffmetadata", "-"])).to_lowercase()
+        let of = |whose| run(self.ffmpeg().arg("-i").arg(path).args(["-map_metadata", whose, "-f", "ffmetadata", "-"]));
+        (of("0") + &of("0:s:0")).to_lowercase()
     }
 }
 

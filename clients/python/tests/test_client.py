@@ -52,8 +52,8 @@ def test_lists_are_read_page_after_page(musonym: Client) -> None:
 def test_the_same_is_awaited(url: str, api_key: str) -> None:
     async def ask() -> list[str]:
         async with AsyncClient(url, api_key=api_key) as musonym:
-            await musonym.create_tag({"tag_type": "mood", "name": "awaited"})
-            answers = await asyncio.gather(*(musonym.search_tags("awaited") for _ in range(8)))
+            await musonym.create_synonyms({"tag_type": "mood", "tag_name": "awaited", "synonyms": {"search_terms": ["expected"]}})
+            answers = await asyncio.gather(*(musonym.search_tags("expected") for _ in range(8)))
             assert all(answer["results"][0]["tag_name"] == "awaited" for answer in answers)
             with pytest.raises(MusonymError):
                 await musonym.job_by_id(999_999)

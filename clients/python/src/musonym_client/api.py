@@ -18,6 +18,8 @@ from .types import (
     ContextBody,
     CreateBody,
     CreateTagBody,
+    DeliveriesPage,
+    DeliveryState,
     FindingKind,
     Fusion,
     GenerateBody,
@@ -34,6 +36,7 @@ from .types import (
     LookupAnswer,
     LookupBody,
     MergeBody,
+    OutboundDelivery,
     PauseRequest,
     Readiness,
     RenameTagBody,
@@ -407,6 +410,24 @@ class Client(Http):
             body=body,
         ))
 
+    def list_deliveries(
+        self,
+        *,
+        state: DeliveryState | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> DeliveriesPage:
+        """What subscribers were told, page by page, and who they are."""
+        return cast("DeliveriesPage", self._json(
+            "GET",
+            "/api/webhooks/deliveries",
+            query={"state": state, "cursor": cursor, "limit": limit},
+        ))
+
+    def retry_delivery(self, id: int) -> OutboundDelivery:
+        """Send a webhook again. Now and with fresh attempts, under the same `webhook-id`, whatever has become of it."""
+        return cast("OutboundDelivery", self._json("POST", f"/api/webhooks/deliveries/{quoted(id)}/retry"))
+
     def healthz(self) -> Health:
         """Whether the process lives."""
         return cast("Health", self._json("GET", "/healthz"))
@@ -766,6 +787,24 @@ class AsyncClient(AsyncHttp):
             f"/api/tags/{quoted(tag_type)}/{quoted(tag_name)}/generate",
             body=body,
         ))
+
+    async def list_deliveries(
+        self,
+        *,
+        state: DeliveryState | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> DeliveriesPage:
+        """What subscribers were told, page by page, and who they are."""
+        return cast("DeliveriesPage", await self._json(
+            "GET",
+            "/api/webhooks/deliveries",
+            query={"state": state, "cursor": cursor, "limit": limit},
+        ))
+
+    async def retry_delivery(self, id: int) -> OutboundDelivery:
+        """Send a webhook again. Now and with fresh attempts, under the same `webhook-id`, whatever has become of it."""
+        return cast("OutboundDelivery", await self._json("POST", f"/api/webhooks/deliveries/{quoted(id)}/retry"))
 
     async def healthz(self) -> Health:
         """Whether the process lives."""

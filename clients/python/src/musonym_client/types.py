@@ -31,6 +31,9 @@ __all__ = [
     "CreateTagBody",
     "DecisionBody",
     "Degraded",
+    "DeliveriesPage",
+    "DeliveryAttempt",
+    "DeliveryState",
     "Difference",
     "Embedding",
     "Explanation",
@@ -64,6 +67,9 @@ __all__ = [
     "MergeBody",
     "Occasion",
     "Origin",
+    "OutboundDelivery",
+    "OutboundKind",
+    "OutboundSubscriber",
     "PartKind",
     "PauseRequest",
     "Period",
@@ -472,6 +478,39 @@ class Degraded(TypedDict):
 
     # A sentence that says why and what helps.
     reason: str
+
+
+class DeliveriesPage(TypedDict):
+    """A page of deliveries."""
+
+    # The deliveries, newest first.
+    items: list[OutboundDelivery]
+
+    # The cursor of the next page; `null` at the end.
+    next: NotRequired[str | None]
+
+    # The subscribers that are configured.
+    subscribers: list[OutboundSubscriber]
+
+
+class DeliveryAttempt(TypedDict):
+    """One attempt to deliver."""
+
+    # When it ended.
+    at: str
+
+    # How long it took, in milliseconds.
+    elapsed_ms: int
+
+    # Why it did not succeed.
+    error: NotRequired[str | None]
+
+    # The status of the answer; `null` where none came.
+    status: NotRequired[int | None]
+
+
+# Where the delivery of an event to a subscriber stands.
+DeliveryState: TypeAlias = Literal["pending", "delivered", "dead"]
 
 
 class Difference(TypedDict):
@@ -907,6 +946,72 @@ class Origin(TypedDict):
 
     # Genre or mood.
     tag_type: TagType
+
+
+class OutboundDelivery(TypedDict):
+    """A delivery as people look at it."""
+
+    # Attempts since it was written, or since somebody last asked for it again.
+    attempts: int
+
+    # When it was written.
+    created_at: str
+
+    # The `data` of the webhook.
+    data: dict[str, Any]
+
+    # What it tells.
+    event: OutboundKind
+
+    # Its number.
+    id: int
+
+    # Why the last attempt did not succeed, or why it was given up.
+    last_error: NotRequired[str | None]
+
+    # The status of the last answer.
+    last_status: NotRequired[int | None]
+
+    # The last attempts, oldest first.
+    log: list[DeliveryAttempt]
+
+    # When it is sent next, for one that is pending.
+    next_at: NotRequired[str | None]
+
+    # Where it stands.
+    state: DeliveryState
+
+    # The number of the subscriber.
+    subscriber_id: int
+
+    # When it last changed.
+    updated_at: str
+
+    # The subscriber's URL, without a query.
+    url: str
+
+    # The `webhook-id` it is sent under.
+    webhook_id: str
+
+
+# What a subscriber may be told of.
+OutboundKind: TypeAlias = Literal["synonyms.updated", "synonyms.deactivated", "generation.failed"]
+
+
+class OutboundSubscriber(TypedDict):
+    """A subscriber as the database knows it."""
+
+    # When it answered 410 and was disabled; `musonym webhooks test` enables it again when it answers well.
+    disabled_at: NotRequired[str | None]
+
+    # What it is told of.
+    events: list[OutboundKind]
+
+    # Its number.
+    id: int
+
+    # Its URL for people, without a query.
+    url: str
 
 
 # How a part of a raw string was understood.
