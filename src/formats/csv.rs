@@ -196,8 +196,11 @@ impl Table {
     }
 }
 
+/// A term with its section and language.
+type Placed<'a> = (Section, Option<Lang>, &'a str);
+
 /// The term of a line, `None` where it only names its tag.
-fn one_term<'a>(section: &str, lang: &str, term: &'a str) -> Result<Option<(Section, Option<Lang>, &'a str)>, String> {
+fn one_term<'a>(section: &str, lang: &str, term: &'a str) -> Result<Option<Placed<'a>>, String> {
     let lang = if lang.is_empty() { None } else { Some(lang.parse::<Lang>()?) };
     match (section, term) {
         ("", "") => Ok(None),

@@ -48,7 +48,7 @@ impl Display for Escaped<'_> {
                 '\'' => f.write_str("&#39;")?,
                 // They would turn the rest of the page around, or are no characters of HTML.
                 '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                    f.write_char('\u{fffd}')?
+                    f.write_char('\u{fffd}')?;
                 }
                 other if other.is_control() && other != '\n' => f.write_char('\u{fffd}')?,
                 other => f.write_char(other)?,

@@ -140,10 +140,10 @@ mod tests {
         let vocabulary = Vocabulary::starter();
         let options = ResolveOptions::default();
         let resolver = Resolver::new(&vocabulary, &options).unwrap();
-        let mut resolved = ResolvedStrings::default();
+        let mut understood = ResolvedStrings::default();
         for raw in genres {
             let string = RawString { field: TagType::Genre, raw: (*raw).to_owned(), files: 1 };
-            resolved.add(&string, resolver.resolve(raw));
+            understood.add(&string, resolver.resolve(raw));
         }
         let file = FileRead {
             path: "/music/a.mp3".into(),
@@ -153,7 +153,7 @@ mod tests {
             fields: Fields { genres: genres.iter().map(|raw| (*raw).to_owned()).collect(), moods: Vec::new() },
         };
         let before = file.fields.genres.clone();
-        let plan = plan(&[file], &resolved, 0.75);
+        let plan = plan(&[file], &understood, 0.75);
         plan.changes.into_iter().next().and_then(|change| change.genres).map_or(before, |edit| edit.after)
     }
 

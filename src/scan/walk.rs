@@ -155,7 +155,7 @@ fn is_circle(error: &io::Error) -> bool {
     error.raw_os_error() == Some(TOO_MANY_LINKS)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
 

@@ -81,8 +81,8 @@ async fn deliveries(server: &TestServer, state: &str, count: usize) -> Vec<Value
     .await
 }
 
-fn ids(received: &[Received]) -> Vec<&str> {
-    received.iter().map(Received::id).collect()
+fn ids(told: &[Received]) -> Vec<&str> {
+    told.iter().map(Received::id).collect()
 }
 
 #[tokio::test]
@@ -124,9 +124,9 @@ async fn what_is_not_taken_is_sent_again_under_its_id_until_it_is() {
     receiver.reply([Reply::Status(500), Reply::Status(404)]);
     let _lane = Lane::start(&server, Lane::settings(&[&receiver])).await;
     write_genre(&server, "dub").await;
-    let received = receiver.wait_for(3).await;
-    assert_eq!(ids(&received), [received[0].id(); 3]);
-    assert!(received.iter().all(|one| one.body == received[0].body), "what is told stays the same");
+    let told = receiver.wait_for(3).await;
+    assert_eq!(ids(&told), [told[0].id(); 3]);
+    assert!(told.iter().all(|one| one.body == told[0].body), "what is told stays the same");
     let done = deliveries(&server, "delivered", 1).await.remove(0);
     let log: Vec<&Value> = done["log"].as_array().unwrap().iter().map(|attempt| &attempt["status"]).collect();
     assert_eq!(log, [500, 404, 204]);
@@ -172,8 +172,8 @@ async fn a_dead_letter_is_sent_again_when_a_person_asks() {
     assert_eq!(receiver.received().len(), 3);
     let again = server.post(&format!("{PATH}/{}/retry", dead["id"]), json!({})).await.json(200);
     assert_eq!((&again["attempts"], &again["webhook_id"]), (&json!(0), &dead["webhook_id"]));
-    let received = receiver.wait_for(4).await;
-    assert_eq!(ids(&received), [dead["webhook_id"].as_str().unwrap(); 4]);
+    let told = receiver.wait_for(4).await;
+    assert_eq!(ids(&told), [dead["webhook_id"].as_str().unwrap(); 4]);
     deliveries(&server, "delivered", 1).await;
     server.post(&format!("{PATH}/999/retry"), json!({})).await.problem(404, "not_found");
     server.post(&format!("{PATH}/x/retry"), json!({})).await.problem(400, "invalid_id");
@@ -233,8 +233,8 @@ async fn what_a_killed_process_was_sending_is_sent_again_under_its_id() {
     receiver.wait_for(1).await;
     drop(killed);
     let _lane = Lane::start(&server, settings).await;
-    let received = receiver.wait_for(2).await;
-    assert_eq!(received[0].id(), received[1].id());
+    let told = receiver.wait_for(2).await;
+    assert_eq!(told[0].id(), told[1].id());
     let done = deliveries(&server, "delivered", 1).await.remove(0);
     assert!(done["attempts"].as_i64().unwrap() >= 2, "{done}");
 }
@@ -248,9 +248,9 @@ async fn what_happens_while_nobody_sends_is_sent_later() {
     }
     deliveries(&server, "pending", 9).await;
     let _lane = Lane::start(&server, Lane::settings(&[&receiver])).await;
-    let received = receiver.wait_for(9).await;
+    let told = receiver.wait_for(9).await;
     let mut names: Vec<String> =
-        received.iter().map(|one| one.verified(RECEIVER_SECRET)["data"]["tag_name"].to_string()).collect();
+        told.iter().map(|one| one.verified(RECEIVER_SECRET)["data"]["tag_name"].to_string()).collect();
     names.sort();
     names.dedup();
     assert_eq!(names.len(), 9);

@@ -59,8 +59,8 @@ async fn a_server_that_is_killed_after_sending_sends_again_and_the_list_tells() 
     receiver.wait_for(1).await;
     kill_9(&mut server.child).await;
     let server = home.serve(&[]).await;
-    let received = receiver.wait_for(2).await;
-    assert_eq!(received[0].id(), received[1].id());
+    let told = receiver.wait_for(2).await;
+    assert_eq!(told[0].id(), told[1].id());
     let delivered = eventually("it is delivered", async || {
         let (_, page) = server.get("/api/webhooks/deliveries?state=delivered").await;
         page["items"].as_array()?.first().cloned()
@@ -72,6 +72,6 @@ async fn a_server_that_is_killed_after_sending_sends_again_and_the_list_tells() 
     let doctor = String::from_utf8(home.run(&["doctor"]).await.stdout).unwrap();
     assert!(doctor.contains("1 subscriber\n"), "{doctor}");
     home.run(&["webhooks", "retry", &delivered["id"].to_string()]).await;
-    let received = receiver.wait_for(3).await;
-    assert_eq!(received[2].id(), received[0].id(), "sent again by the server that runs");
+    let told = receiver.wait_for(3).await;
+    assert_eq!(told[2].id(), told[0].id(), "sent again by the server that runs");
 }

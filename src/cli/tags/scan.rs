@@ -140,8 +140,8 @@ fn print(report: &Report, output: &mut Output) -> Result<(), CliError> {
     ];
     lines.iter().try_for_each(|line| output.line(render::wrapped(line)))?;
     if files.links > 0 {
-        let links = count(files.links, "symbolic link was", "symbolic links were");
-        output.line(format_args!("{links} not followed (--follow-links follows them)"))?;
+        let left = count(files.links, "symbolic link was", "symbolic links were");
+        output.line(format_args!("{left} not followed (--follow-links follows them)"))?;
     }
     tags(&report.tags, output)?;
     unknown(&report.not_understood, output)?;
