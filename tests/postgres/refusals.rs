@@ -59,6 +59,12 @@ async fn who_may_not_come_in_is_told_how() {
 }
 
 #[tokio::test]
+async fn a_server_without_pgvector_is_told_what_to_install() {
+    let Some(cluster) = Cluster::without("vector") else { return };
+    says(&refusal(&cluster.url("postgres", "postgres")).await, &["does not have pgvector", "apt-get install"]);
+}
+
+#[tokio::test]
 async fn a_newer_schema_and_a_server_that_is_not_there_are_named() {
     let Some(database) = Database::create().await else { return };
     PostgresStore::open(database.options()).await.unwrap();

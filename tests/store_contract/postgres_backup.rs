@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
-use musonym::store::postgres::{backup_commands, restore_commands};
+use musonym::store::{
+    SETTING_INSTALLATION,
+    postgres::{backup_commands, restore_commands},
+};
 
 use crate::{
     backend::postgres_in,
@@ -27,6 +30,7 @@ async fn a_database_restored_from_a_dump_exports_byte_by_byte_what_was_dumped() 
     let (options, restored) = (database.options(), database.beside("_restored"));
     let db = postgres_in(database).await;
     fill_completely(&db).await;
+    db.store.setting_or_insert(SETTING_INSTALLATION, "before").await.unwrap();
     let exported = lines(&db).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("it's a dump");
@@ -35,6 +39,7 @@ async fn a_database_restored_from_a_dump_exports_byte_by_byte_what_was_dumped() 
     let fresh = postgres_in(restored).await;
     assert_eq!(lines(&fresh).await, exported);
     assert_eq!(fresh.store.job_counts().await.unwrap(), db.store.job_counts().await.unwrap());
+    assert_eq!(fresh.store.setting_or_insert(SETTING_INSTALLATION, "after").await.unwrap(), "after");
     // It works on: triggers, sequences, changes.
     let tag = fresh.genre("written after it").await;
     fresh.generate(&tag, false, &["x"]).await;

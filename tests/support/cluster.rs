@@ -1,7 +1,9 @@
 //! A PostgreSQL server of a test's own, which it may stop, start and set up as it likes.
 
 use std::{
-    path::PathBuf,
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
     process::{Command, Output},
 };
 
@@ -21,19 +23,52 @@ impl Cluster {
     /// A fresh one, with these lines in front of `pg_hba.conf`; `None`, loudly, where a developer goes without servers.
     pub fn start(hba: &str) -> Option<Self> {
         let bin = super::services::required(BIN)?;
+        Some(Self::of(bin.into(), tempfile::tempdir().unwrap(), hba))
+    }
+
+    /// A fresh one whose installation lacks an extension, as a server has it where nobody installed its package.
+    pub fn without(extension: &str) -> Option<Self> {
+        let bin = PathBuf::from(super::services::required(BIN)?);
         let folder = tempfile::tempdir().unwrap();
+        let config = |what: &str| {
+            let output = Command::new(bin.join("pg_config")).arg(what).output().unwrap();
+            PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
+        };
+        // PostgreSQL finds its parts by where its programs lie, links followed, at the same distances as where it was built for.
+        let moved = |path: &Path| folder.path().join(path.strip_prefix("/").unwrap());
+        let (libraries, share) = (config("--pkglibdir"), config("--sharedir"));
+        fs::create_dir_all(moved(&bin)).unwrap();
+        for program in ["initdb", "pg_ctl", "postgres"] {
+            fs::copy(bin.join(program), moved(&bin).join(program)).unwrap();
+        }
+        symlink(bin.join("psql"), moved(&bin).join("psql")).unwrap();
+        symlink(&libraries, moved(&libraries)).unwrap();
+        let link_all = |from: &Path, left_out: &str| {
+            fs::create_dir_all(moved(from)).unwrap();
+            for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+                if entry.path().file_stem().is_none_or(|name| name != left_out) {
+                    symlink(entry.path(), moved(&entry.path())).unwrap();
+                }
+            }
+        };
+        link_all(&share, "extension");
+        link_all(&share.join("extension"), extension);
+        Some(Self::of(moved(&bin), folder, ""))
+    }
+
+    fn of(bin: PathBuf, folder: TempDir, hba: &str) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let cluster = Self { folder, bin: bin.into(), port };
+        let cluster = Self { folder, bin, port };
         std::os::unix::fs::chown(cluster.folder.path(), Some(owner()), None).unwrap();
         cluster.expect(
             "initdb",
             &["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "-D", &cluster.data()],
         );
         let file = format!("{}/pg_hba.conf", cluster.data());
-        let usual = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(&file, format!("{hba}\n{usual}")).unwrap();
+        let usual = fs::read_to_string(&file).unwrap();
+        fs::write(&file, format!("{hba}\n{usual}")).unwrap();
         cluster.up();
-        Some(cluster)
+        cluster
     }
 
     /// A URL of this server.
@@ -73,10 +108,10 @@ impl Cluster {
         };
         // The server keeps what it inherits open: its output goes to its log.
         let output = self.folder.path().join(format!("{program}.out"));
-        let file = std::fs::File::create(&output).unwrap();
+        let file = fs::File::create(&output).unwrap();
         let status =
             command.args(arguments).current_dir("/").stdout(file.try_clone().unwrap()).stderr(file).status().unwrap();
-        Output { status, stdout: std::fs::read(&output).unwrap(), stderr: Vec::new() }
+        Output { status, stdout: fs::read(&output).unwrap(), stderr: Vec::new() }
     }
 
     #[track_caller]
@@ -98,11 +133,11 @@ fn owner() -> u32 {
     if current != 0 {
         return current;
     }
-    let users = std::fs::read_to_string("/etc/passwd").unwrap();
+    let users = fs::read_to_string("/etc/passwd").unwrap();
     let postgres = users.lines().find(|line| line.starts_with("postgres:")).expect("a user postgres");
     postgres.split(':').nth(2).unwrap().parse().unwrap()
 }
 
 fn current() -> u32 {
-    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap())
+    std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap())
 }

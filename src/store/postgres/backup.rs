@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use sqlx::postgres::PgConnectOptions;
 
 use super::{PostgresOptions, connect};
-use crate::store::Result;
+use crate::store::{Result, SETTING_INSTALLATION};
 
 /// What comes after the name of the database in that of one that is restored beside it.
 const RESTORED: &str = "_restored";
@@ -21,7 +21,8 @@ pub fn backup_commands(options: &PostgresOptions, file: &Path) -> Result<String>
     Ok(format!("pg_dump --format=custom --no-owner {server} --file={file} {}", quoted(&database)))
 }
 
-/// The commands that make a new database of such a file, beside this one.
+/// The commands that make a new database of such a file, beside this one. The last takes the installation's name out: under that a
+/// shared cache may hold answers of versions that come a second time.
 ///
 /// # Errors
 /// [`crate::store::StoreError::Unusable`] when the URL cannot be read.
@@ -30,7 +31,8 @@ pub fn restore_commands(options: &PostgresOptions, file: &Path) -> Result<String
     let (file, restored) = (quoted(&file.to_string_lossy()), quoted(&format!("{database}{RESTORED}")));
     Ok(format!(
         "createdb {server} --template=template0 {restored}\n\
-         pg_restore --exit-on-error --no-owner {server} --dbname={restored} {file}"
+         pg_restore --exit-on-error --no-owner {server} --dbname={restored} {file}\n\
+         psql --quiet {server} --dbname={restored} --command=\"DELETE FROM setting WHERE key = '{SETTING_INSTALLATION}'\""
     ))
 }
 

@@ -16,7 +16,7 @@ use super::{
     },
     connect::{self, BUSY_PAUSE},
 };
-use crate::store::{Result, StoreError};
+use crate::store::{Result, SETTING_INSTALLATION, StoreError};
 
 /// What SQLite keeps beside a file.
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -78,7 +78,8 @@ pub async fn restore(options: &SqliteOptions, backup: &Path, force: bool) -> Res
     restored
 }
 
-/// Checks a copy of a backup page by page and brings its schema up to date; returns the number of its tags.
+/// Checks a copy of a backup page by page, brings its schema up to date, and takes the installation's name out: under that one a
+/// shared cache may hold answers of versions that the restored database will give a second time. Returns the number of its tags.
 async fn check(partial: &Path, backup: &Path) -> Result<i64> {
     let failed = |error: sqlx::Error| connect::unusable(backup, &error);
     // Without a write-ahead log: the file is whole by itself once it is closed.
@@ -90,6 +91,11 @@ async fn check(partial: &Path, backup: &Path) -> Result<i64> {
     }
     schema_version(&mut connection, backup).await?;
     connect::migrate(&mut connection, backup).await?;
+    sqlx::query("DELETE FROM setting WHERE key = $1")
+        .bind(SETTING_INSTALLATION)
+        .execute(&mut connection)
+        .await
+        .map_err(failed)?;
     let tags = sqlx::query_scalar("SELECT (SELECT COUNT(*) FROM genre_tag) + (SELECT COUNT(*) FROM mood_tag) AS tags")
         .fetch_one(&mut connection)
         .await
