@@ -122,7 +122,7 @@ pub(super) fn rows() -> Vec<ExportRow> {
     ]
 }
 
-/// Compares a text with the file of this name; `MUSONYM_BLESS=1 cargo test --release --lib formats` writes it anew.
+/// Compares a text with the file of this name; `MUSONYM_BLESS=1 cargo test --lib formats` writes it anew.
 #[track_caller]
 pub(super) fn assert_golden(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/formats/golden").join(name);

@@ -119,7 +119,7 @@ async fn the_openapi_document_is_served_and_lists_every_route() {
     assert_eq!(operations, expected.into_iter().map(str::to_owned).collect());
 }
 
-/// `MUSONYM_BLESS=1 cargo test --release --test api openapi` writes it anew.
+/// `MUSONYM_BLESS=1 cargo test --test api openapi` writes it anew.
 #[test]
 fn the_committed_openapi_document_is_current() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");

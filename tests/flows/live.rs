@@ -1,5 +1,5 @@
 //! The same way through a real Ollama with the default models:
-//! `OLLAMA_HOST=127.0.0.1:11434 cargo test --release --test flows -- --ignored live`
+//! `OLLAMA_HOST=127.0.0.1:11434 cargo test --test flows -- --ignored live`
 
 use serde_json::json;
 

@@ -1,16 +1,14 @@
 //! The built-in embedder: all-MiniLM-L6-v2 in this process, its weights part of the binary. An English model of 384
 //! dimensions.
 
-mod model;
 mod shipped;
-mod weights;
 
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
+use minilm::Model;
 
 use super::{EmbedError, EmbedModel, Embedder, text::TEMPLATE_VERSION};
-use model::Model;
 
 /// What the names of its spaces begin with.
 pub(super) const FAMILY: &str = "builtin:";
@@ -91,7 +89,7 @@ impl Embedder for BuiltinEmbedder {
 
 /// Whether this folded word is English for all that the built-in model knows: no spelling of something else.
 pub fn is_english_word(word: &str) -> bool {
-    model::is_token(word)
+    minilm::is_token(word)
 }
 
 #[cfg(test)]
@@ -142,7 +140,7 @@ mod tests {
 
     #[test]
     fn other_weights_are_another_space() {
-        let digest = Sha256::digest(model::WEIGHTS);
+        let digest = Sha256::digest(minilm::WEIGHTS);
         assert_eq!(
             format!("{digest:x}"),
             WEIGHTS_DIGEST,

@@ -66,7 +66,7 @@ mod tests {
         record
     }
 
-    /// `MUSONYM_BLESS=1 cargo test --release --lib shipped` computes the file anew (a minute or two), after a change of
+    /// `MUSONYM_BLESS=1 cargo test --lib shipped` computes the file anew (a minute or two), after a change of
     /// the lexicon, of the text template or of the model.
     #[tokio::test]
     async fn every_text_of_the_lexicon_has_its_vector_and_it_is_the_models() {

@@ -16,14 +16,14 @@ use candle_nn::ops::{layer_norm, softmax_last_dim};
 use serde::Deserialize;
 use tokenizers::Tokenizer;
 
-use super::weights::{Weights, bytes};
+use crate::weights::{Weights, bytes};
 
-/// Made by `tools/make_model.py`.
-pub(super) static WEIGHTS: &[u8] = include_bytes!("../../../data/minilm.gguf");
+/// The weights: a GGUF file, made by `tools/make_model.py`.
+pub static WEIGHTS: &[u8] = include_bytes!("../../../data/minilm.gguf");
 static TOKENIZER: &[u8] = include_bytes!("../../../data/minilm-tokenizer.json");
 
 /// Whether the model has this word, folded, as one token: some 30,000 do, nearly all of them English.
-pub(super) fn is_token(word: &str) -> bool {
+pub fn is_token(word: &str) -> bool {
     static WORDS: OnceLock<HashSet<String>> = OnceLock::new();
     WORDS.get_or_init(whole_words).contains(word)
 }
@@ -61,7 +61,7 @@ const LAYER_NORM_EPSILON: f32 = 1e-12;
 const MASKED: f32 = -1e9;
 
 /// The loaded model.
-pub(super) struct Model {
+pub struct Model {
     tokenizer: Tokenizer,
     words: WordTable,
     /// Position embeddings, with that of the only token type added.
@@ -203,7 +203,10 @@ impl Reader {
 
 impl Model {
     /// Reads the weights that are part of the binary: about 0.1 s.
-    pub(super) fn load() -> Result<Self> {
+    ///
+    /// # Errors
+    /// Weights or tokenizer are not what they should be.
+    pub fn load() -> Result<Self> {
         let tokenizer = Tokenizer::from_bytes(TOKENIZER).map_err(candle_core::Error::msg)?;
         let mut file = Cursor::new(WEIGHTS);
         let content = Content::read(&mut file)?;
@@ -219,8 +222,12 @@ impl Model {
         })
     }
 
-    /// A vector for each text, 384 × f32, L2-normalised, in order.
-    pub(super) fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+    /// A vector for each text, 384 × f32, L2-normalised, in order. Takes milliseconds to seconds, on as many threads as there are
+    /// batches and processors.
+    ///
+    /// # Errors
+    /// A text cannot be tokenised, or a tensor operation fails.
+    pub fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
         let mut tokens: Vec<(usize, Vec<u32>)> = Vec::with_capacity(texts.len());
         for (place, text) in texts.iter().enumerate() {
             tokens.push((place, self.tokens(text)?));

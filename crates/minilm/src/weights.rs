@@ -9,7 +9,7 @@ use candle_core::{
 };
 use pulp::Arch;
 
-use super::model::WEIGHTS;
+use crate::model::WEIGHTS;
 
 /// Values of a block.
 const BLOCK: usize = 32;
@@ -24,7 +24,7 @@ const LARGEST: f32 = 127.0;
 type Block = [u8; BLOCK_BYTES];
 
 /// A matrix: outputs × inputs. Its values stay where they are in the binary: a copy would cost 11 MB of memory for all of them.
-pub(super) struct Weights {
+pub(crate) struct Weights {
     blocks: Cow<'static, [Block]>,
     /// One a block.
     scales: Vec<f32>,
@@ -41,7 +41,7 @@ struct Tokens {
 
 impl Weights {
     /// Reads a matrix of the model file by its name.
-    pub(super) fn read(content: &Content, name: &str) -> Result<Self> {
+    pub(crate) fn read(content: &Content, name: &str) -> Result<Self> {
         let bytes = bytes(content, name)?;
         let (outputs, inputs) = content.tensor_infos[name].shape.dims2()?;
         let (blocks, _) = bytes.as_chunks::<BLOCK_BYTES>();
@@ -54,7 +54,7 @@ impl Weights {
     }
 
     /// `input` (tokens × inputs) by the transposed matrix: tokens × outputs.
-    pub(super) fn multiply(&self, input: &[f32]) -> Vec<f32> {
+    pub(crate) fn multiply(&self, input: &[f32]) -> Vec<f32> {
         let tokens = Tokens::quantise(input);
         let mut output = vec![0.0; input.len() / self.inputs * self.outputs];
         // With the widest vector instructions of this machine.
@@ -83,7 +83,7 @@ impl Weights {
     }
 
     /// The matrix in full precision.
-    pub(super) fn widened(&self) -> Result<Tensor> {
+    pub(crate) fn widened(&self) -> Result<Tensor> {
         let values: Vec<f32> = self
             .blocks
             .iter()
@@ -111,7 +111,7 @@ impl Tokens {
 }
 
 /// The bytes of a tensor of 8 bits, where they lie in the model file.
-pub(super) fn bytes(content: &Content, name: &str) -> Result<&'static [u8]> {
+pub(crate) fn bytes(content: &Content, name: &str) -> Result<&'static [u8]> {
     let info =
         content.tensor_infos.get(name).ok_or_else(|| candle_core::Error::msg(format!("the model has no {name}")))?;
     if info.ggml_dtype != GgmlDType::Q8_0 {
