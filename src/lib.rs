@@ -3,7 +3,7 @@
 //! The modules, from the inside out: [`domain`] (words and rules, no I/O); [`store`] (tags, synonyms and the job
 //! queue in SQLite); [`ollama`] (a thin HTTP client); [`generate`] and [`embed`] (what writes and what embeds
 //! synonyms); [`cache`] (answers that are kept, here and in Redis); [`search`] (recall, fusion, explanation); [`lint`] (what
-//! may want mending); [`enrich`] (raw strings to tags, tracks in words, contexts for language models); [`jobs`] (the background worker); [`http`] and [`cli`] (how it is reached); [`config`], [`telemetry`] and [`app`] (settings
+//! may want mending); [`enrich`] (raw strings to tags, tracks in words, contexts for language models); [`jobs`] (the background worker); [`http`] and [`cli`] (how it is reached); [`config`], [`telemetry`], [`trace`] and [`app`] (settings
 //! and wiring).
 //! `docs/ARCHITECTURE.md` walks one tag and one query through them.
 
@@ -22,3 +22,4 @@ pub mod ollama;
 pub mod search;
 pub mod store;
 pub mod telemetry;
+pub mod trace;

@@ -48,7 +48,7 @@ impl Runner {
                 self.release(leased, reason.clone()).await;
                 continue;
             }
-            match self.generate_one(leased).await {
+            match Self::on_behalf_of(leased, self.generate_one(leased)).await {
                 Ok((tag, result)) => done.push((leased, tag, result)),
                 Err(Ended::With(finish)) => self.finish(leased, finish).await,
                 Err(Ended::Outage(reason)) => {
@@ -171,6 +171,7 @@ impl Runner {
         if let GenerationOutcome::Saved { synonym_id, version } = *outcome {
             tracing::info!(
                 job.id = leased.job.id,
+                trace_id = leased.job.trace_id.map(tracing::field::display),
                 tag.name = tag.name,
                 synonym.id = synonym_id,
                 version,

@@ -14,4 +14,5 @@ mod ollama;
 mod processes;
 mod real_input;
 mod reembed;
+mod trace;
 mod worker;

@@ -226,12 +226,14 @@ pub(super) async fn create_at(
         .bind(created_at)
         .fetch_one(&mut *connection)
         .await?;
-    let job_id =
-        sqlx::query_scalar("UPDATE job SET priority = $1 WHERE dedup_key = $2 AND state = 'queued' RETURNING id")
-            .bind(i32::from(priority.value()))
-            .bind(format!("generate:{tag_type}:{id}"))
-            .fetch_optional(&mut *connection)
-            .await?;
+    let job_id = sqlx::query_scalar(
+        "UPDATE job SET priority = $1, trace_id = $3 WHERE dedup_key = $2 AND state = 'queued' RETURNING id",
+    )
+    .bind(i32::from(priority.value()))
+    .bind(format!("generate:{tag_type}:{id}"))
+    .bind(rows::current_trace())
+    .fetch_optional(&mut *connection)
+    .await?;
     let tag = Tag { id, tag_type, name: name.as_str().to_owned(), created_at: dialect::timestamp(created_at)? };
     Ok(CreatedTag { tag, created: true, job_id })
 }
@@ -264,11 +266,12 @@ pub(super) async fn rename(
     terms::rename(&mut *connection, tag.tag_type, tag.id, name.as_str()).await?;
     let job_id = sqlx::query_scalar(
         "UPDATE job SET priority = CASE WHEN $1 > priority THEN $1 ELSE priority END,
-             payload = json_patch(payload, '{\"refresh\": true}')
+             payload = json_patch(payload, '{\"refresh\": true}'), trace_id = COALESCE($3, trace_id)
          WHERE dedup_key = $2 AND state = 'queued' RETURNING id",
     )
     .bind(i32::from(priority.value()))
     .bind(format!("generate:{}:{}", tag.tag_type, tag.id))
+    .bind(rows::current_trace())
     .fetch_optional(&mut *connection)
     .await?;
     Ok(TagUpdate { tag: Tag { name: name.as_str().to_owned(), ..tag }, job_id })

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State as FromState;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::stream;
@@ -130,7 +130,9 @@ impl State {
     }
 }
 
-async fn generate(FromState(shared): App, body: Bytes) -> Response {
+async fn generate(FromState(shared): App, headers: HeaderMap, body: Bytes) -> Response {
+    let traceparent = headers.get("traceparent").map(|value| value.to_str().unwrap().to_owned());
+    shared.state().traceparents.push(traceparent);
     let fault = match arrive(&shared, "generate").await {
         Ok(fault) => fault,
         Err(response) => return response,
