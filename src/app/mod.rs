@@ -2,6 +2,7 @@
 
 mod backup;
 mod error;
+mod priority;
 mod providers;
 mod server;
 mod status;
@@ -26,6 +27,7 @@ use crate::{
 
 pub use backup::{backup, restore};
 pub use error::AppError;
+pub use priority::step_back;
 pub use providers::{ChosenGenerator, ollama_client};
 pub use server::{ServeOptions, Server, Shutdown, serve, work};
 

@@ -11,6 +11,7 @@ mod lexicon;
 mod live;
 mod meaning;
 mod ollama;
+mod priority;
 mod processes;
 mod real_input;
 mod reembed;
