@@ -92,6 +92,7 @@ impl App {
             meaning_gate: self.settings.generate.meaning_gate,
             parallel: self.settings.generate.parallel,
             restraint: self.settings.generate.restraint,
+            ..RunnerSettings::default()
         };
         let (store, embedder) = (Arc::clone(&self.store), Arc::clone(&self.embedder));
         Runner::new(store, generator, embedder, self.events.clone(), settings)

@@ -41,6 +41,8 @@ pub struct RunnerSettings {
     pub meaning_gate: bool,
     /// Generations in flight at once.
     pub parallel: usize,
+    /// How long background work lets queries pass before each call.
+    pub pass: Duration,
     /// How generation holds back.
     pub restraint: Restraint,
 }
@@ -53,6 +55,7 @@ impl Default for RunnerSettings {
             embed_batch: 32,
             meaning_gate: true,
             parallel: 1,
+            pass: Duration::from_secs(1),
             restraint: Restraint::default(),
         }
     }

@@ -50,6 +50,8 @@ mod spaces;
 mod steering;
 #[path = "../sql/synonyms.rs"]
 mod synonyms;
+#[path = "../sql/tag_names.rs"]
+mod tag_names;
 #[path = "../sql/tags.rs"]
 mod tags;
 #[path = "../sql/terms.rs"]
@@ -76,6 +78,7 @@ use crate::{
     domain::TagType,
     store::{HeldLock, Result, StoreError},
 };
+use tag_names::TagNames;
 use vocabulary::Vocabulary;
 
 /// How to reach and use the database.
@@ -159,6 +162,7 @@ pub struct PostgresStore {
     /// The same pool: the shared statements tell reading from writing, as SQLite must.
     readers: PgPool,
     vocabulary: Arc<Vocabulary>,
+    tag_names: tokio::sync::Mutex<TagNames>,
     changes: tokio_watch::Sender<u64>,
     watcher: CancellationToken,
     /// The space and vocabulary version at which no row was without a vector.
@@ -180,6 +184,7 @@ impl PostgresStore {
             writer: pool.clone(),
             readers: pool,
             vocabulary,
+            tag_names: tokio::sync::Mutex::default(),
             changes: tokio_watch::Sender::new(0),
             watcher: CancellationToken::new(),
             all_embedded: Mutex::new(None),

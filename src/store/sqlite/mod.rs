@@ -49,6 +49,8 @@ mod spaces;
 mod steering;
 #[path = "../sql/synonyms.rs"]
 mod synonyms;
+#[path = "../sql/tag_names.rs"]
+mod tag_names;
 #[path = "../sql/tags.rs"]
 mod tags;
 #[path = "../sql/terms.rs"]
@@ -66,13 +68,14 @@ use std::{
 };
 
 use sqlx::{Sqlite, SqlitePool, Transaction};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 use SqliteStore as SqlStore;
 pub use backup::{Backup, backup};
 use memory::Memory;
 pub use restore::{Restored, restore};
+use tag_names::TagNames;
 
 use crate::store::{HeldLock, Result, StoreError, VectorIndexReport};
 
@@ -106,6 +109,7 @@ pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
     memory: Arc<Memory>,
+    tag_names: Mutex<TagNames>,
     changes: watch::Sender<u64>,
     watcher: CancellationToken,
 }
@@ -123,6 +127,7 @@ impl SqliteStore {
             writer,
             readers,
             memory,
+            tag_names: Mutex::default(),
             changes: watch::Sender::new(0),
             watcher: CancellationToken::new(),
         };
