@@ -222,6 +222,7 @@ async fn embed(FromState(shared): App, body: Bytes) -> Response {
     let longest = body["dimensions"].as_u64().map(|longest| usize::try_from(longest).unwrap());
     let mut embeddings: Vec<Vec<f64>> = inputs.iter().map(|input| vectors::of(&model.name, input, longest)).collect();
     state.embedded_inputs.extend(inputs);
+    state.embed_bodies.push(body);
     match fault {
         Some(Fault::WrongDimensions) => {
             if let Some(last) = embeddings.last_mut() {
