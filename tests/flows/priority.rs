@@ -3,7 +3,10 @@
 
 use serde_json::json;
 
-use crate::support::{binary::Home, fake_ollama::FakeOllama};
+use crate::support::{
+    binary::{Home, eventually},
+    fake_ollama::FakeOllama,
+};
 
 /// The name and the niceness of each thread of a process.
 fn threads(process: u32) -> Vec<(String, i32)> {
@@ -52,10 +55,7 @@ async fn a_worker_of_its_own_is_nice_in_all_its_threads() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("127.0.0.1:{port}");
     let worker = home.command(&["worker", "--metrics", &address]).spawn().unwrap();
-    crate::support::binary::eventually("the worker is under way", async || {
-        reqwest::get(format!("http://{address}/metrics")).await.ok()
-    })
-    .await;
+    eventually("the worker is under way", async || tokio::net::TcpStream::connect(&address).await.ok()).await;
     let threads = threads(worker.id().unwrap());
     assert!(threads.len() > 2 && threads.iter().all(|(_, niceness)| *niceness >= 10), "{threads:?}");
 }
