@@ -45,14 +45,14 @@ pub(super) async fn calibrate_space(
 /// The vectors of the names as queries, each with its place in the sample. A name that the embedder refuses is left out.
 async fn embed_names(embedder: &Arc<dyn Embedder>, sample: &[TagVector]) -> Result<Vec<(usize, Vec<f32>)>, EmbedError> {
     let mut halves = Halves::by_chars((0..sample.len()).collect(), BATCH, |_| 1);
-    let mut embedded = Vec::with_capacity(sample.len());
+    let mut made = Vec::with_capacity(sample.len());
     while let Some(places) = halves.next_batch() {
         let names: Vec<String> = places.iter().map(|place| sample[*place].name.to_string()).collect();
         match embedder.embed_queries(&names).await {
-            Ok(vectors) => embedded.extend(places.into_iter().zip(vectors)),
+            Ok(vectors) => made.extend(places.into_iter().zip(vectors)),
             Err(error) if error.is_refusal() => _ = halves.refused(places),
             Err(error) => return Err(error),
         }
     }
-    Ok(embedded)
+    Ok(made)
 }
