@@ -5,7 +5,7 @@
 //! synonyms); [`cache`] (answers that are kept, here and in Redis); [`search`] (recall, fusion, explanation); [`lint`] (what
 //! may want mending); [`enrich`] (raw strings to tags, tracks in words, contexts for language models); [`formats`] (files of other
 //! programs); [`scan`] (audio files: what stands in them, and writing it back); [`jobs`] (the background worker); [`http`] and [`cli`]
-//! (how it is reached); [`config`], [`telemetry`] and [`app`] (settings and wiring).
+//! (how it is reached); [`config`], [`telemetry`], [`trace`] and [`app`] (settings and wiring).
 //! `docs/ARCHITECTURE.md` walks one tag and one query through them.
 
 pub mod app;
@@ -25,3 +25,4 @@ pub mod scan;
 pub mod search;
 pub mod store;
 pub mod telemetry;
+pub mod trace;

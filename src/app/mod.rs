@@ -2,6 +2,7 @@
 
 mod backup;
 mod error;
+mod priority;
 mod providers;
 mod server;
 mod status;
@@ -26,6 +27,7 @@ use crate::{
 
 pub use backup::{backup, restore};
 pub use error::AppError;
+pub use priority::step_back;
 pub use providers::{ChosenGenerator, ollama_client};
 pub use server::{ServeOptions, Server, Shutdown, serve, work};
 
@@ -90,6 +92,7 @@ impl App {
             meaning_gate: self.settings.generate.meaning_gate,
             parallel: self.settings.generate.parallel,
             restraint: self.settings.generate.restraint,
+            ..RunnerSettings::default()
         };
         let (store, embedder) = (Arc::clone(&self.store), Arc::clone(&self.embedder));
         Runner::new(store, generator, embedder, self.events.clone(), settings)

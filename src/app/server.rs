@@ -5,7 +5,7 @@ use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{App, AppError, ChosenGenerator, status::Status, upkeep};
+use super::{App, AppError, ChosenGenerator, priority::Background, status::Status, upkeep};
 use crate::{
     config::{ConfigError, EmbedProvider, GenerateProvider, Settings},
     enrich::Enricher,
@@ -184,23 +184,27 @@ pub async fn serve(
     let router = http::router(state, limits);
 
     let stop = shutdown.token().clone();
+    // Dropped after the database is closed: connections may be driven from its threads.
+    let background = Background::start()?;
+    let threads = background.handle();
     let mut tasks = JoinSet::new();
-    tasks.spawn(upkeep::retain(Arc::clone(&app.store), settings.retention, stop.clone()));
+    tasks.spawn_on(upkeep::retain(Arc::clone(&app.store), settings.retention, stop.clone()), threads);
     tasks.spawn(upkeep::tell_changes(Arc::clone(&app.store), app.events.clone(), stop.clone()));
     tasks.spawn(upkeep::gauge(Arc::clone(&app.store), app.ollama.clone(), metrics, stop.clone()));
     let embedder = Arc::clone(&app.embedder);
     tokio::spawn(async move { embedder.warm_up().await });
     if options.worker {
-        tasks.spawn(upkeep::maintain_vector_index(Arc::clone(&app.store), stop.clone()));
+        tasks.spawn_on(upkeep::maintain_vector_index(Arc::clone(&app.store), stop.clone()), threads);
         let models = models_to_pull(settings);
-        tasks.spawn(upkeep::pull_missing(app.ollama.clone(), models, app.events.clone(), stop.clone()));
+        let pull = upkeep::pull_missing(app.ollama.clone(), models, app.events.clone(), stop.clone());
+        tasks.spawn_on(pull, threads);
         if let Some(bridge) = bridge {
-            tasks.spawn(bridge.run(stop.clone()));
+            tasks.spawn_on(bridge.run(stop.clone()), threads);
         }
         tasks.spawn(app.outbound()?.run(stop.clone()));
         let runner = app.runner(chosen.generator);
         let stop = stop.clone();
-        tasks.spawn(async move { runner.run(stop).await });
+        tasks.spawn_on(async move { runner.run(stop).await }, threads);
     }
     let address = server.address;
     tracing::info!(database = %app.store.describe(), "listening on http://{address}");
@@ -228,6 +232,7 @@ pub async fn serve(
     stop.cancel();
     finish(tasks, &cut).await;
     app.close().await;
+    drop(background);
     tracing::info!("stopped");
     outcome
 }

@@ -41,6 +41,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    app,
     config::{self, Environment, Flags, Settings},
     telemetry,
 };
@@ -157,7 +158,8 @@ fn run(cli: Cli) -> Result<(), CliError> {
     let settings = config::load(&flags, &Environment::of_process())?;
     telemetry::init_logs(&settings.log, cli.command.default_log_level())?;
     if matches!(cli.command, Command::Worker(_)) {
-        worker::step_back();
+        // Before any thread starts, so that all have it.
+        app::step_back();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -22,21 +22,6 @@ pub(super) struct WorkerArgs {
     metrics: Option<std::net::SocketAddr>,
 }
 
-/// How far a worker steps back behind what else the machine does: 0 is the usual, 19 the last.
-#[cfg(unix)]
-const NICENESS: i32 = 10;
-
-/// Gives this process low priority. Before any thread starts: on Linux each has its own, and hands it on.
-#[cfg(unix)]
-pub(super) fn step_back() {
-    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::debug!(%error, "the worker keeps its usual priority");
-    }
-}
-
-#[cfg(not(unix))]
-pub(super) fn step_back() {}
-
 pub(super) async fn run(args: WorkerArgs, settings: Settings) -> Result<(), CliError> {
     let shutdown = Shutdown::on_signals()?;
     let app = App::open(settings).await?;

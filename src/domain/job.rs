@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{TagType, Timestamp, term::word_enum};
+use super::{TagType, Timestamp, TraceId, term::word_enum};
 
 word_enum! {
     /// What a job does.
@@ -152,6 +152,8 @@ pub struct Job {
     pub run_at: Timestamp,
     /// The batch that it belongs to.
     pub batch_id: Option<i64>,
+    /// The trace of the request that asked for it last; `null` where none did.
+    pub trace_id: Option<TraceId>,
     /// Why the last attempt failed, or why the job waits.
     pub last_error: Option<String>,
     /// What came of it, for a job that succeeded.

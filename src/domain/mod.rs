@@ -11,6 +11,7 @@ mod stem;
 mod synonyms;
 mod tag;
 mod term;
+mod trace;
 
 pub use calibration::Calibration;
 pub use job::{
@@ -27,6 +28,7 @@ pub use synonyms::{
 pub use tag::{MAX_TAG_NAME_CHARS, Tag, TagName, TagNameError, TagRef, TagType};
 pub(crate) use term::word_enum;
 pub use term::{Confidence, ConfidenceError, Lang, ReviewStatus, Section, Source, Term, TermStatus};
+pub use trace::TraceId;
 
 /// Moments are UTC, as everywhere in the API.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{EmbedError, Embedder, service::store_error};
+use super::{EmbedError, Embedder, Halves, service::store_error};
 use crate::{
     domain::Calibration,
     store::{Store, TagVector},
@@ -10,6 +10,9 @@ use crate::{
 
 /// Tags whose names are compared with each other's vectors.
 const SAMPLE: usize = 128;
+
+/// Names embedded in one call: few enough that a query need not wait long behind it.
+const BATCH: usize = 32;
 
 /// Measures this space if its library has changed much since it was last measured; whether it did.
 pub(super) async fn calibrate_space(
@@ -22,8 +25,7 @@ pub(super) async fn calibrate_space(
         return Ok(false);
     }
     let (mut own, mut others) = (Vec::new(), Vec::new());
-    for (place, tag) in sample.iter().enumerate() {
-        let query = embedder.embed_query(&tag.name).await?;
+    for (place, query) in embed_names(embedder, &sample).await? {
         for (other, TagVector { vector, .. }) in sample.iter().enumerate() {
             let cosine = query.iter().zip(vector).map(|(x, y)| x * y).sum();
             if other == place {
@@ -38,4 +40,19 @@ pub(super) async fn calibrate_space(
     tracing::info!(embedding.space = space, floor, ceiling, tags, "what cosines mean was measured");
     store.set_calibration(space, &calibration).await.map_err(|error| store_error(&error))?;
     Ok(true)
+}
+
+/// The vectors of the names as queries, each with its place in the sample. A name that the embedder refuses is left out.
+async fn embed_names(embedder: &Arc<dyn Embedder>, sample: &[TagVector]) -> Result<Vec<(usize, Vec<f32>)>, EmbedError> {
+    let mut halves = Halves::by_chars((0..sample.len()).collect(), BATCH, |_| 1);
+    let mut made = Vec::with_capacity(sample.len());
+    while let Some(places) = halves.next_batch() {
+        let names: Vec<String> = places.iter().map(|place| sample[*place].name.to_string()).collect();
+        match embedder.embed_queries(&names).await {
+            Ok(vectors) => made.extend(places.into_iter().zip(vectors)),
+            Err(error) if error.is_refusal() => _ = halves.refused(places),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(made)
 }

@@ -15,9 +15,16 @@ use axum::{
 use tracing::Instrument;
 
 use super::error::{ApiError, Code};
+use crate::{domain::TraceId, trace};
 
 /// The header that carries a request's id, in and out.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The header that names the trace of a request (<https://www.w3.org/TR/trace-context/>).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The header that answers with the id of that trace.
+const TRACE_ID: HeaderName = HeaderName::from_static("trace-id");
 
 /// Longest id that is taken over from a caller.
 const MAX_REQUEST_ID_BYTES: usize = 64;
@@ -47,21 +54,32 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// The trace that the caller names, else one that begins here: where the header is missing, none of its kind, or there twice.
+fn trace_of(request: &Request) -> TraceId {
+    let mut headers = request.headers().get_all(TRACEPARENT).iter();
+    let (first, second) = (headers.next(), headers.next());
+    let given = first.filter(|_| second.is_none()).and_then(|value| value.to_str().ok());
+    given.and_then(TraceId::of_traceparent).unwrap_or_else(TraceId::random)
+}
+
 fn is_sane(id: &str) -> bool {
     (1..=MAX_REQUEST_ID_BYTES).contains(&id.len())
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-/// Names the request, opens its span, measures and logs it. The outermost layer.
+/// Names the request and its trace, opens its span, measures and logs it. The outermost layer.
 pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = RequestId::of(&request);
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let method = method_label(request.method());
     request.extensions_mut().insert(request_id.clone());
-    let span = tracing::info_span!("request", http.request_id = %request_id, http.method = method, http.route = route);
+    let trace_id = trace_of(&request);
+    let span = tracing::info_span!(
+        "request", %trace_id, http.request_id = %request_id, http.method = method, http.route = route
+    );
 
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = trace::scope(Some(trace_id), next.run(request)).instrument(span.clone()).await;
 
     let elapsed = started.elapsed();
     let status = response.status().as_u16();
@@ -80,6 +98,9 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&request_id.0) {
         headers.insert(REQUEST_ID, value);
+    }
+    if let Ok(value) = HeaderValue::from_str(&trace_id.to_string()) {
+        headers.insert(TRACE_ID, value);
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
@@ -123,6 +144,24 @@ mod tests {
         let mut request = Request::default();
         request.headers_mut().insert(REQUEST_ID, HeaderValue::from_bytes(id).unwrap());
         RequestId::of(&request)
+    }
+
+    fn traced(headers: &[&str]) -> TraceId {
+        let mut request = Request::default();
+        for value in headers {
+            request.headers_mut().append(TRACEPARENT, HeaderValue::from_str(value).unwrap());
+        }
+        trace_of(&request)
+    }
+
+    #[test]
+    fn a_trace_is_taken_over_and_begun_where_none_or_more_than_one_is_named() {
+        let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let taken = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(traced(&[given]).to_string(), taken);
+        for headers in [vec![], vec!["00-0-0-0"], vec![given, given]] {
+            assert_ne!(traced(&headers).to_string(), taken, "{headers:?}");
+        }
     }
 
     #[test]

@@ -23,6 +23,24 @@ const RELATED_TAGS: usize = 10;
 const SAVE_TRIES: u32 = 5;
 const SAVE_PAUSE: Duration = Duration::from_secs(1);
 
+/// What generators wrote, to be stored.
+#[derive(Default)]
+pub(super) struct Written(Vec<(LeasedJob, Tag, GenerationDone)>);
+
+/// A claimed job whose generator has not been asked yet.
+pub(super) struct Prepared {
+    leased: LeasedJob,
+    /// What to ask, unless the job has ended.
+    ask: Result<Ask, Ended>,
+}
+
+/// What a generator is asked for a job.
+struct Ask {
+    payload: GeneratePayload,
+    tag: Tag,
+    request: GenerationRequest,
+}
+
 /// Why one job of a batch ended without a result to store.
 enum Ended {
     /// With nothing to do, or by an error: how to record it.
@@ -32,36 +50,50 @@ enum Ended {
 }
 
 impl Runner {
-    /// Runs claimed `generate` jobs.
-    pub(super) async fn generate_claimed(&self, jobs: &[LeasedJob], stop: &CancellationToken) -> Step {
-        let outage = self.under_heartbeat(jobs, stop, self.generate_all(jobs)).await;
-        if outage == Some(true) { Step::Outage } else { Step::Worked }
+    /// Finds out what is to be asked for these jobs.
+    pub(super) async fn prepare(&self, jobs: Vec<LeasedJob>) -> Vec<Prepared> {
+        let mut prepared = Vec::with_capacity(jobs.len());
+        for leased in jobs {
+            let ask = Self::on_behalf_of(&leased, self.ask_of(&leased)).await;
+            prepared.push(Prepared { leased, ask });
+        }
+        prepared
     }
 
-    /// Runs the jobs one after the other and stores what came of them together. True when the generator was found to
-    /// be out of service; the jobs that were not reached are then handed back.
-    async fn generate_all(&self, jobs: &[LeasedJob]) -> bool {
-        let mut done: Vec<(&LeasedJob, Tag, GenerationDone)> = Vec::with_capacity(jobs.len());
+    /// Runs claimed `generate` jobs up to what is to be stored of them.
+    pub(super) async fn generate_prepared(&self, jobs: Vec<Prepared>, stop: &CancellationToken) -> (Step, Written) {
+        let claimed: Vec<LeasedJob> = jobs.iter().map(|prepared| prepared.leased.clone()).collect();
+        let (outage, written) = self.under_heartbeat(&claimed, stop, self.generate_all(jobs)).await.unwrap_or_default();
+        (if outage { Step::Outage } else { Step::Worked }, written)
+    }
+
+    /// Runs the jobs one after the other. Whether the generator was found to be out of service; the jobs that were not
+    /// reached are then handed back.
+    async fn generate_all(&self, jobs: Vec<Prepared>) -> (bool, Written) {
+        let mut written = Written::default();
         let mut outage: Option<String> = None;
-        for leased in jobs {
+        for Prepared { leased, ask } in jobs {
             if let Some(reason) = &outage {
-                self.release(leased, reason.clone()).await;
+                self.release(&leased, reason.clone()).await;
                 continue;
             }
-            match self.generate_one(leased).await {
-                Ok((tag, result)) => done.push((leased, tag, result)),
-                Err(Ended::With(finish)) => self.finish(leased, finish).await,
+            let generated = match ask {
+                Ok(ask) => Self::on_behalf_of(&leased, self.generate_one(&leased, ask)).await,
+                Err(ended) => Err(ended),
+            };
+            match generated {
+                Ok((tag, result)) => written.0.push((leased, tag, result)),
+                Err(Ended::With(finish)) => self.finish(&leased, finish).await,
                 Err(Ended::Outage(reason)) => {
-                    self.release(leased, reason.clone()).await;
+                    self.release(&leased, reason.clone()).await;
                     outage = Some(reason);
                 }
             }
         }
-        self.store_generated(done).await;
-        outage.is_some()
+        (outage.is_some(), written)
     }
 
-    async fn generate_one(&self, leased: &LeasedJob) -> Result<(Tag, GenerationDone), Ended> {
+    async fn ask_of(&self, leased: &LeasedJob) -> Result<Ask, Ended> {
         let payload: GeneratePayload = serde_json::from_value(leased.job.payload.clone())
             .map_err(|error| Ended::With(Finish::Failed { error: format!("the payload does not read: {error}") }))?;
         let nothing = |outcome: &str| {
@@ -86,6 +118,11 @@ impl Runner {
         related_tags.truncate(RELATED_TAGS);
         let request =
             GenerationRequest { tag: TagRef { tag_type: tag.tag_type, tag_name }, related_tags, rejected_keys };
+        Ok(Ask { payload, tag, request })
+    }
+
+    async fn generate_one(&self, leased: &LeasedJob, ask: Ask) -> Result<(Tag, GenerationDone), Ended> {
+        let Ask { payload, tag, request } = ask;
         let started = std::time::Instant::now();
         let generation =
             self.generator.generate(&request).await.map_err(|error| self.generation_failed(leased, &error))?;
@@ -130,11 +167,17 @@ impl Runner {
         self.finish(leased, Finish::Release { reason, delay: Duration::ZERO }).await;
     }
 
-    /// Stores results and the ends of their jobs in one transaction.
-    async fn store_generated(&self, done: Vec<(&LeasedJob, Tag, GenerationDone)>) {
+    /// Stores what was written, with the ends of its jobs.
+    pub(super) async fn store_written(&self, Written(done): Written, stop: &CancellationToken) {
         if done.is_empty() {
             return;
         }
+        let jobs: Vec<LeasedJob> = done.iter().map(|(leased, ..)| leased.clone()).collect();
+        self.under_heartbeat(&jobs, stop, self.store_generated(&done)).await;
+    }
+
+    /// Stores results and the ends of their jobs in one transaction.
+    async fn store_generated(&self, done: &[(LeasedJob, Tag, GenerationDone)]) {
         let results: Vec<GenerationDone> = done.iter().map(|(_, _, result)| result.clone()).collect();
         let mut tries = 1;
         let outcomes = loop {
@@ -155,7 +198,7 @@ impl Runner {
                 }
             }
             Err(error) => {
-                for (leased, _, _) in &done {
+                for (leased, _, _) in done {
                     let delay = self.retry_delay(leased.job.attempts);
                     self.finish(leased, Finish::Retry { error: error.to_string(), delay }).await;
                 }
@@ -171,6 +214,7 @@ impl Runner {
         if let GenerationOutcome::Saved { synonym_id, version } = *outcome {
             tracing::info!(
                 job.id = leased.job.id,
+                trace_id = leased.job.trace_id.map(tracing::field::display),
                 tag.name = tag.name,
                 synonym.id = synonym_id,
                 version,

@@ -7,10 +7,11 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    generate::Written,
     lane::Lane,
     restraint::Held,
     runner::{Runner, Step},
@@ -29,18 +30,29 @@ const EMBEDDING_PHASE: u32 = 64;
 /// The same in time, whichever comes first: a small machine takes more than a minute for a generation.
 const LONGEST_PHASE: Duration = Duration::from_secs(1800);
 
-/// How long background work lets queries pass before each call.
-const PASS: Duration = Duration::from_secs(1);
-
 /// A phase of generation, as its slots see it.
 struct Phase {
     began: Instant,
     claims: AtomicU32,
-    /// Slots that are at work.
+    /// Slots that wait for a generator.
     busy: watch::Sender<usize>,
+    /// Told whenever synonyms may have been stored.
+    stored: Notify,
+    /// Cancelled when all slots have ended.
+    closed: CancellationToken,
 }
 
 impl Phase {
+    fn begin() -> Self {
+        Self {
+            began: Instant::now(),
+            claims: AtomicU32::new(0),
+            busy: watch::Sender::new(0),
+            stored: Notify::new(),
+            closed: CancellationToken::new(),
+        }
+    }
+
     fn is_over(&self) -> bool {
         self.claims.load(Ordering::Relaxed) >= GENERATION_PHASE || self.began.elapsed() >= LONGEST_PHASE
     }
@@ -55,22 +67,35 @@ impl Runner {
         generated || embedded || kept || self.calibrate().await
     }
 
-    /// Generations, as many at once as the settings allow, until nothing waits or the phase is over. The slots are polled
-    /// together and never wait for each other with a transaction open.
+    /// Generations, as many at once as the settings allow, until nothing waits or the phase is over, and beside them what a
+    /// model in this process does meanwhile. All of it is polled together and never waits for each other with a transaction
+    /// open.
     async fn generation_phase(&self, stop: &CancellationToken) -> bool {
-        let phase = Phase { began: Instant::now(), claims: AtomicU32::new(0), busy: watch::Sender::new(0) };
-        join_all((0..self.settings.parallel.max(1)).map(|_| self.generation_slot(&phase, stop))).await;
+        let phase = Phase::begin();
+        let slots = async {
+            join_all((0..self.settings.parallel.max(1)).map(|_| self.generation_slot(&phase, stop))).await;
+            phase.closed.cancel();
+        };
+        tokio::join!(slots, self.attend(&phase, stop));
         show_phase(None);
         phase.claims.load(Ordering::Relaxed) > 0
     }
 
-    /// One generation after the other, until the phase is over or nothing waits while no other slot works.
+    /// One generation after the other, until the phase is over or nothing waits while no other slot works. What one has brought
+    /// is stored while the next is claimed and prepared: the generator waits for the longer of both, not for their sum. It is
+    /// stored before the next is asked for, so that a killed worker costs one generation at most.
     async fn generation_slot(&self, phase: &Phase, stop: &CancellationToken) {
         let (mut changes, mut busy) = (self.store.changes(), phase.busy.subscribe());
+        let mut written = Written::default();
         while !phase.is_over() && !stop.is_cancelled() {
             changes.mark_unchanged();
             busy.mark_unchanged();
-            let Some(jobs) = self.claim_generation(phase).await else {
+            let next = async {
+                let jobs = self.claim_generation(phase).await?;
+                Some(self.prepare(jobs).await)
+            };
+            let (next, ()) = tokio::join!(next, self.store_in(phase, std::mem::take(&mut written), stop));
+            let Some(jobs) = next else {
                 if *busy.borrow() == 0 {
                     return;
                 }
@@ -79,7 +104,8 @@ impl Runner {
             };
             show_phase(Some(JobKind::Generate));
             let began = Instant::now();
-            let ended = self.generate_claimed(&jobs, stop).await;
+            let (ended, brought) = self.generate_prepared(jobs, stop).await;
+            written = brought;
             let mut lane = self.generate_lane.lock().await;
             note_end(JobKind::Generate, &mut lane, Ok(ended));
             if self.generator.needs_a_server() {
@@ -87,8 +113,25 @@ impl Runner {
             }
             drop(lane);
             phase.busy.send_modify(|busy| *busy -= 1);
+        }
+        self.store_in(phase, written, stop).await;
+    }
+
+    /// Stores what a slot has brought.
+    async fn store_in(&self, phase: &Phase, written: Written, stop: &CancellationToken) {
+        self.store_written(written, stop).await;
+        phase.stored.notify_one();
+    }
+
+    /// Beside the slots of a phase: keeps house, and embeds with a model in this process. It keeps none of a server from its
+    /// work, and so need not wait for the phase's end.
+    async fn attend(&self, phase: &Phase, stop: &CancellationToken) {
+        loop {
+            tokio::select! {
+                () = phase.closed.cancelled() => return,
+                () = phase.stored.notified() => {}
+            }
             self.keep_house().await;
-            // A model in this process keeps none of a server from its work: it need not wait for the phase's end.
             if self.embedder.is_builtin() {
                 self.embed_once(stop).await;
             }
@@ -126,7 +169,7 @@ impl Runner {
             }
             Err(error) => return note_end(JobKind::Embed, &mut lane, Err(error)),
         }
-        self.embedder.let_queries_pass(PASS).await;
+        self.embedder.let_queries_pass(self.settings.pass).await;
         show_phase(Some(JobKind::Embed));
         let order = lane.next_order();
         note_end(JobKind::Embed, &mut lane, self.embed_step(order, stop).await)
@@ -168,7 +211,7 @@ impl Runner {
             return Ok(Vec::new());
         }
         let order = if urgent { ClaimOrder::Urgent } else { lane.next_order() };
-        self.embedder.let_queries_pass(PASS).await;
+        self.embedder.let_queries_pass(self.settings.pass).await;
         self.claim(JobKind::Generate, order, self.generator.batch_size()).await
     }
 

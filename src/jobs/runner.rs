@@ -8,13 +8,15 @@ use std::{
 
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, field::display};
 
 use super::{Event, Events, crash, lane::Lane, restraint::Restraint};
 use crate::{
-    domain::{JobKind, JobState, Lease, LeasedJob},
+    domain::{Job, JobKind, JobState, Lease, LeasedJob},
     embed::EmbedService,
     generate::Generator,
     store::{Finish, Store, StoreError},
+    trace,
 };
 
 /// The longest sleep: a safety net, for changes and due moments wake the loop before.
@@ -39,6 +41,8 @@ pub struct RunnerSettings {
     pub meaning_gate: bool,
     /// Generations in flight at once.
     pub parallel: usize,
+    /// How long background work lets queries pass before each call.
+    pub pass: Duration,
     /// How generation holds back.
     pub restraint: Restraint,
 }
@@ -51,6 +55,7 @@ impl Default for RunnerSettings {
             embed_batch: 32,
             meaning_gate: true,
             parallel: 1,
+            pass: Duration::from_secs(1),
             restraint: Restraint::default(),
         }
     }
@@ -168,6 +173,13 @@ impl Runner {
         Ok(claimed)
     }
 
+    /// Does `work` within the span and the trace of its job.
+    pub(super) async fn on_behalf_of<T>(leased: &LeasedJob, work: impl Future<Output = T>) -> T {
+        let Job { id, kind, trace_id, .. } = &leased.job;
+        let span = tracing::info_span!("job", job.id = id, job.kind = %kind, trace_id = trace_id.map(display));
+        trace::scope(*trace_id, work).instrument(span).await
+    }
+
     /// Runs `work` while extending the leases of its jobs. `None` when all leases were lost (the jobs were cancelled or
     /// taken over), or when a stop was asked for and the work did not end in time: the jobs are then handed back.
     pub(super) async fn under_heartbeat<T>(
@@ -232,16 +244,19 @@ impl Runner {
     /// Tells log, metrics and listeners where a job stands.
     pub(super) fn announce(&self, leased: &LeasedJob, state: JobState, error: Option<String>) {
         let job = &leased.job;
+        let trace_id = job.trace_id.map(display);
         if state != JobState::Running {
             metrics::counter!("musonym_jobs_total", "kind" => job.kind.as_str(), "state" => state.as_str())
                 .increment(1);
         }
         match (&error, state) {
             (Some(error), JobState::Failed | JobState::Dead) => {
-                tracing::error!(job.id, job.kind = %job.kind, job.attempts, %error, "job {state}");
+                tracing::error!(job.id, job.kind = %job.kind, job.attempts, trace_id, %error, "job {state}");
             }
-            (Some(error), _) => tracing::warn!(job.id, job.kind = %job.kind, job.attempts, %error, "job {state}"),
-            (None, _) => tracing::debug!(job.id, job.kind = %job.kind, job.attempts, "job {state}"),
+            (Some(error), _) => {
+                tracing::warn!(job.id, job.kind = %job.kind, job.attempts, trace_id, %error, "job {state}");
+            }
+            (None, _) => tracing::debug!(job.id, job.kind = %job.kind, job.attempts, trace_id, "job {state}"),
         }
         self.events.publish(Event::JobChanged { job_id: job.id, kind: job.kind, state, error });
     }

@@ -14,6 +14,7 @@ use super::wire::{
     EmbedWire, EmbeddedWire, GenerateAnswer, GenerateRequest, GenerateWire, GeneratedWire, LoadedModel, Model,
     ModelWire, ModelsWire, OptionsWire, VersionWire, error_message,
 };
+use crate::trace;
 
 const MIB: usize = 1024 * 1024;
 /// A generated answer is a few kilobytes of JSON.
@@ -256,8 +257,13 @@ impl OllamaClient {
         &self.timeouts
     }
 
+    /// A call that tells on whose behalf it is made.
     pub(super) fn post(&self, call: &str) -> RequestBuilder {
-        self.http.post(format!("{}/api/{call}", self.base))
+        let request = self.http.post(format!("{}/api/{call}", self.base));
+        match trace::current() {
+            Some(trace_id) => request.header("traceparent", trace_id.traceparent()),
+            None => request,
+        }
     }
 
     fn get(&self, call: &str) -> RequestBuilder {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::Result;
-use crate::domain::{JobState, Priority, SynonymRecord, TagType, Timestamp};
+use crate::domain::{JobState, Priority, SynonymRecord, TagType, Timestamp, TraceId};
 
 /// What a task asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub struct CeleryRequest {
     /// The same, Celery's hard limit.
     #[serde(default)]
     pub hard_limit: Option<f64>,
+    /// The trace that its header `traceparent` names.
+    #[serde(default)]
+    pub trace_id: Option<TraceId>,
 }
 
 impl CeleryRequest {

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::domain::{
     Confidence, Job, JobKind, JobState, Lang, Lease, Priority, Section, Source, Synonyms, Tag, TagName, TagRef,
-    TagType, Term, Timestamp,
+    TagType, Term, Timestamp, TraceId,
 };
 
 /// A tag that was created or was there.
@@ -111,6 +111,8 @@ pub struct Revision {
     pub after: Option<Synonyms>,
     /// When.
     pub created_at: Timestamp,
+    /// The trace of the request that led to it.
+    pub trace_id: Option<TraceId>,
 }
 
 /// A job that was written or joined.

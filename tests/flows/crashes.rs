@@ -1,9 +1,9 @@
 //! Workers that are killed without warning.
 //!
 //! The fencing of leases has its own test in the store's contract suite
-//! (`a_lapsed_lease_is_claimed_anew_and_its_former_holder_can_do_nothing`): drop `lease_owner` from `holds` in
-//! `store/sqlite/jobs.rs`, and it turns red. Here it is the end of a job in a transaction of its own, before its synonyms
-//! are stored (`complete_generation_jobs` in `store/sqlite/generation.rs`), that loses tags.
+//! (`a_lapsed_lease_is_claimed_anew_and_its_former_holder_can_do_nothing`): drop `lease_owner` from `held` in
+//! `store/sql/jobs.rs`, and it turns red. Here it is the end of a job in a transaction of its own, before its synonyms
+//! are stored (`complete_generation_jobs` in `store/sql/generation.rs`), that loses tags.
 
 use std::time::Duration;
 

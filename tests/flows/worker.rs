@@ -282,3 +282,118 @@ async fn a_pause_holds_a_worker_of_another_process_and_its_end_wakes_it() {
     server.post("/api/jobs/resume", json!({}), 200).await;
     eventually("the job is done", async || (server.get("/api/synonyms/genre/gqom").await.0 == 200).then_some(())).await;
 }
+
+#[tokio::test]
+async fn the_model_of_the_vectors_is_warmed_up_unless_generations_wait() {
+    let ollama = FakeOllama::start().await;
+    let worker = Worker::new(&ollama, 1, PATIENT, RunnerSettings::default()).await;
+    worker.embedder.warm_up().await;
+    assert_eq!(ollama.embed_calls(), 0, "nothing is known of the model of a new database");
+    worker.settle().await;
+    let embedded = ollama.embed_bodies().len();
+    worker.embedder.warm_up().await;
+    let calls = ollama.embed_bodies().split_off(embedded);
+    assert_eq!(calls.len(), 1, "{calls:?}");
+    // No texts load the model and give no vectors.
+    assert_eq!((&calls[0]["input"], &calls[0]["keep_alive"]), (&json!([]), &json!(900)));
+    assert_eq!(calls[0]["model"], EMBED_MODEL);
+
+    worker.add_tags("waiting genre", 1).await;
+    worker.embedder.warm_up().await;
+    assert_eq!(ollama.embed_bodies().len(), embedded + 1, "it would make room for the other model in vain");
+    assert_eq!(ollama.violations(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_server_that_starts_again_warms_the_model_up() {
+    let ollama = FakeOllama::start().await;
+    let home = Home::new(ollama.url());
+    let mut server = home.serve(&[]).await;
+    server.post("/api/tags", json!({ "tag_type": "genre", "name": "dub" }), 201).await;
+    server.settled().await;
+    server.child.kill().await.unwrap();
+    let before = ollama.embed_bodies().len();
+    let _server = home.serve(&["--no-worker"]).await;
+    eventually("the model is loaded", async || {
+        ollama.embed_bodies().iter().skip(before).any(|body| body["input"] == json!([])).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn how_far_a_download_is_comes_as_events() {
+    let ollama = FakeOllama::start().await.without_model(GENERATE_MODEL);
+    let home = Home::new(ollama.url())
+        .with("MUSONYM_GENERATE__PROVIDER", "ollama")
+        .with("MUSONYM_EMBED__PROVIDER", "ollama")
+        .with("MUSONYM_OLLAMA__PULL", "true");
+    // The download begins when somebody listens.
+    let hold = ollama.hold();
+    let server = home.serve(&[]).await;
+    let mut stream = server.client.get(format!("{}/api/events", server.url)).send().await.unwrap();
+    drop(hold);
+    let mut read = String::new();
+    while !read.contains("\"success\"") {
+        let chunk = tokio::time::timeout(PATIENT, stream.chunk()).await.expect("an event").unwrap().expect("more");
+        read.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+    assert!(read.contains("event: model.pulled\n"), "{read}");
+    let told: Vec<serde_json::Value> = read
+        .lines()
+        .filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
+        .filter(|event: &serde_json::Value| event["type"] == "model.pulled")
+        .collect();
+    assert!(told.iter().all(|event| event["model"] == GENERATE_MODEL), "{told:?}");
+    let half = |event: &&serde_json::Value| event["completed"] == 500_000 && event["total"] == 1_000_000;
+    assert!(told.iter().any(|event| half(&event)), "{told:?}");
+    assert_eq!(told.last().unwrap()["status"], "success");
+}
+
+#[tokio::test]
+async fn while_a_query_waits_for_its_vector_nothing_is_begun_in_the_background() {
+    let ollama = FakeOllama::start().await;
+    let settings = RunnerSettings { pass: Duration::from_secs(3600), ..RunnerSettings::default() };
+    let worker = Worker::new(&ollama, 1, PATIENT, settings).await;
+    worker.settle().await;
+    let before = (ollama.generate_calls(), ollama.embed_calls());
+    let gate = ollama.let_through(EMBED_MODEL, 0);
+    worker.add_tags("background genre", 3).await;
+    let stop = CancellationToken::new();
+    let query = worker.embedder.embed_query("jamaican sound system", Duration::from_secs(3600));
+    let look = async {
+        eventually("the query is on its way", async || (ollama.embed_calls() > before.1).then_some(())).await;
+        // Many times what a worker needs to claim a job.
+        for _ in 0..200 {
+            assert_eq!(worker.store.job_counts().await.unwrap().running, 0);
+        }
+        assert_eq!(ollama.generate_calls(), before.0);
+        drop(gate);
+        eventually("what waited is done", async || (worker.jobs(JobState::Succeeded).await.len() == 8).then_some(()))
+            .await;
+        stop.cancel();
+    };
+    // The query comes first: it is polled first.
+    let (answer, (), ()) = tokio::join!(query, worker.runner.run(stop.clone()), look);
+    assert!(answer.vector.is_some() && answer.failure.is_none(), "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_cosines_mean_is_measured_in_few_calls() {
+    let ollama = FakeOllama::start().await;
+    let worker = Worker::new(&ollama, 70, PATIENT, RunnerSettings::default()).await;
+    worker.settle().await;
+    // Where the worker was stopped before it came to that.
+    worker.embedder.calibrate().await.unwrap();
+    let is_query = |text: &serde_json::Value| text.as_str().unwrap().starts_with("search_query: ");
+    let inputs = |body: &serde_json::Value| body["input"].as_array().cloned().unwrap_or_default();
+    let calls: Vec<usize> = ollama
+        .embed_bodies()
+        .iter()
+        .map(inputs)
+        .filter(|inputs| !inputs.is_empty() && inputs.iter().all(is_query))
+        .map(|inputs| inputs.len())
+        .collect();
+    assert_eq!(calls, [32, 32, 6]);
+    let space = worker.store.active_space().unwrap();
+    assert_eq!(worker.store.calibration(&space).tags, 70);
+}

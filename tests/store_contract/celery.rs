@@ -10,7 +10,7 @@ use musonym::{
 use crate::backend::{Db, generation, genre};
 
 fn request(work: CeleryWork) -> CeleryRequest {
-    CeleryRequest { work, priority: 5, ignore_result: false, soft_limit: None, hard_limit: Some(2.5) }
+    CeleryRequest { work, priority: 5, ignore_result: false, soft_limit: None, hard_limit: Some(2.5), trace_id: None }
 }
 
 fn task(id: &str, name: &str) -> NewCeleryTask {
@@ -54,12 +54,16 @@ async fn owed(db: &Db, which: Owed) -> Vec<OwedTask> {
 
 contract! {
     async fn a_task_makes_its_tag_and_job_and_is_owed_until_it_is_answered(db) {
-        assert!(take(&db, &task("a", "dub")).await);
+        let trace_id = Some(musonym::domain::TraceId::random());
+        let mut traced = task("a", "dub");
+        traced.request.trace_id = trace_id;
+        assert!(take(&db, &traced).await);
         assert!(owed(&db, Owed::WithNews).await.is_empty(), "nothing to tell yet");
         let job = db.claim_one(JobKind::Generate).await;
+        assert_eq!(job.job.trace_id, trace_id, "that of the task");
         assert_eq!((job.job.priority, job.job.told_related_tags()), (Priority::clamped(5), vec!["reggae".to_owned()]));
         let running = owed(&db, Owed::WithNews).await.remove(0);
-        assert_eq!(running.request, task("a", "dub").request);
+        assert_eq!(running.request, traced.request);
         assert_eq!(running.job.unwrap().state, JobState::Running);
         db.store.complete_generations(&[generation(&job, &["one", "two"])]).await.unwrap();
         let done = owed(&db, Owed::WithNews).await.remove(0);

@@ -1,11 +1,12 @@
 //! What background work stores: synonyms and vectors together with the end of their jobs.
 
 use musonym::{
-    domain::{JobKind, JobState, Priority, Source, TagType},
-    store::{EmbeddingDone, EmbeddingOutcome, GenerationOutcome, JobFilter, MeaningCheck, Page},
+    domain::{JobKind, JobState, Priority, Source, TagType, TraceId},
+    store::{EmbeddingDone, EmbeddingOutcome, GenerationOutcome, JobFilter, MeaningCheck, Page, WebhookEvent},
+    trace,
 };
 
-use crate::backend::{SPACE, draft, generated, generation, genre, search_terms};
+use crate::backend::{SPACE, draft, generate_job, generated, generation, genre, search_terms};
 
 contract! {
     async fn a_generation_stores_row_revision_and_embed_job_and_ends_its_job(db) {
@@ -24,6 +25,36 @@ contract! {
         assert_eq!(again, [GenerationOutcome::LeaseLost, GenerationOutcome::LeaseLost]);
         assert_eq!(db.revisions(row.id).await.len(), 1);
         assert!(db.store.complete_generations(&[]).await.unwrap().is_empty());
+    }
+
+    async fn the_trace_of_a_webhook_comes_along_to_the_row_and_to_its_embedding(db) {
+        let asked = Some(TraceId::random());
+        let event = WebhookEvent::Upserted { tag: genre("ska"), previous_name: None, regenerate: false };
+        let outcome = trace::scope(asked, db.store.apply_webhook("msg_1", &event)).await.unwrap();
+        assert_eq!(db.store.job(outcome.job_id.unwrap()).await.unwrap().unwrap().trace_id, asked);
+        let job = db.claim_one(JobKind::Generate).await;
+        assert_eq!(job.job.trace_id, asked);
+        // The worker need not know: the job says on whose behalf it is done.
+        db.store.complete_generations(&[generation(&job, &["one", "two"])]).await.unwrap();
+        let row = db.row(&genre("ska")).await.unwrap();
+        assert_eq!(db.revisions(row.id).await[0].trace_id, asked);
+        assert_eq!(db.claim_one(JobKind::Embed).await.job.trace_id, asked);
+    }
+
+    async fn a_job_has_the_trace_of_whoever_asked_last(db) {
+        let (first, second) = (Some(TraceId::random()), Some(TraceId::random()));
+        let tag = db.genre("ska").await;
+        let job = generate_job(&tag, false, Priority::LOW);
+        let queued = db.store.enqueue(&job).await.unwrap().job;
+        assert_eq!(queued.trace_id, None, "nobody's");
+        for (asked, expected) in [(first, first), (None, first), (second, second)] {
+            let joined = trace::scope(asked, db.store.enqueue(&job)).await.unwrap();
+            assert_eq!((joined.created, joined.job.id, joined.job.trace_id), (false, queued.id, expected));
+        }
+        db.store.cancel_job(queued.id).await.unwrap();
+        assert_eq!(trace::scope(first, db.store.retry_job(queued.id)).await.unwrap().trace_id, first);
+        db.store.cancel_job(queued.id).await.unwrap();
+        assert_eq!(db.store.retry_job(queued.id).await.unwrap().trace_id, first, "nobody takes it away");
     }
 
     async fn the_same_generation_again_writes_nothing(db) {
@@ -108,7 +139,7 @@ contract! {
 
     async fn the_embed_job_is_as_urgent_as_the_generation_was(db) {
         let tag = db.genre("ska").await;
-        db.store.enqueue(&crate::backend::generate_job(&tag, false, Priority::HIGH)).await.unwrap();
+        db.store.enqueue(&generate_job(&tag, false, Priority::HIGH)).await.unwrap();
         let job = db.claim_one(JobKind::Generate).await;
         let mut done = generation(&job, &[]);
         done.generated = generated(&["x"]);

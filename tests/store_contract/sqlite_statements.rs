@@ -12,15 +12,14 @@ use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
 const LOG: &str = "MUSONYM_TEST_SQL_LOG";
 
 /// Statements that may read a whole table, by their beginning, and why.
-const WHOLE_TABLES: [(&str, &str); 16] = [
+const WHOLE_TABLES: [(&str, &str); 15] = [
     ("SELECT * FROM tag WHERE name_key IS NULL OR", "a new normaliser needs every tag"),
     ("SELECT id, term FROM synonym_term", "a new normaliser needs every term"),
     (
-        "UPDATE job SET state = 'queued', attempts = 0, last_error = NULL, run_at = $1, updated_at = $1, batch_id = (SELECT b.id FROM job_batch b WHERE b.id = job.batch_id AND b.ended_at IS NULL AND b.cancelled_at IS NULL) WHERE id IN",
+        "UPDATE job SET state = 'queued', attempts = 0, last_error = NULL, run_at = $1, updated_at = $1, trace_id = COALESCE($5, trace_id), batch_id = (SELECT b.id FROM job_batch b WHERE b.id = job.batch_id AND b.ended_at IS NULL AND b.cancelled_at IS NULL) WHERE id IN",
         "`jobs retry --all` asks of every job whether it is the newest of its work",
     ),
     ("SELECT t.id FROM tag t WHERE t.tag_type = $1 AND ($2 OR", "for every tag of a type"),
-    ("SELECT name FROM tag WHERE replace(", "a word anywhere in a name; names are short and read once a generation"),
     ("SELECT state, COUNT(*) FROM job", "counts all, from an index alone"),
     ("SELECT kind, priority, COUNT(*) AS waiting", "counts all that wait, by their index"),
     ("SELECT s.id, s.tag_type, COALESCE(g.name, m.name) AS tag_name", "loads every term and vector at the start"),

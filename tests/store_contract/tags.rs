@@ -156,5 +156,8 @@ contract! {
         let tag = db.store.tag_by_name(TagType::Genre, "progressive rock").await.unwrap().unwrap();
         let similar = db.store.similar_tag_names(&tag, 3).await.unwrap();
         assert_eq!(similar, ["rock", "hard rock", "progressive metal"]);
+        db.tags(TagType::Mood, &["progressive"]).await;
+        let similar = db.store.similar_tag_names(&tag, 3).await.unwrap();
+        assert_eq!(similar, ["progressive", "rock", "hard rock"], "a new one is seen at once");
     }
 }

@@ -151,22 +151,23 @@ impl Server {
 
     /// Sends a signed webhook.
     pub async fn webhook(&self, id: &str, body: &Value) -> (u16, Value) {
+        let response = self.signed(id, body).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    /// A signed webhook that is not sent yet.
+    pub fn signed(&self, id: &str, body: &Value) -> reqwest::RequestBuilder {
         let body = body.to_string();
         let now = chrono::Utc::now().timestamp();
         let signer = standardwebhooks::Webhook::new(WEBHOOK_SECRET).unwrap();
         let signature = signer.sign(id, now, body.as_bytes()).unwrap();
-        let response = self
-            .client
+        self.client
             .post(self.at("/api/webhooks/synonyms"))
             .header("webhook-id", id)
             .header("webhook-timestamp", now.to_string())
             .header("webhook-signature", signature)
             .header("content-type", "application/json")
             .body(body)
-            .send()
-            .await
-            .unwrap();
-        (response.status().as_u16(), response.json().await.unwrap())
     }
 
     /// Waits until no job is queued or running.

@@ -104,6 +104,8 @@ struct State {
     embedded_inputs: Vec<String>,
     generated_tags: HashMap<String, usize>,
     generate_bodies: Vec<serde_json::Value>,
+    embed_bodies: Vec<serde_json::Value>,
+    traceparents: Vec<Option<String>>,
 }
 
 struct Shared {
@@ -292,6 +294,16 @@ impl FakeOllama {
     /// The bodies of all calls of `/api/generate`.
     pub fn generate_bodies(&self) -> Vec<serde_json::Value> {
         self.shared.state().generate_bodies.clone()
+    }
+
+    /// The bodies of all calls of `/api/embed` that broke no rule.
+    pub fn embed_bodies(&self) -> Vec<serde_json::Value> {
+        self.shared.state().embed_bodies.clone()
+    }
+
+    /// The header `traceparent` of each call of `/api/generate`.
+    pub fn traceparents(&self) -> Vec<Option<String>> {
+        self.shared.state().traceparents.clone()
     }
 
     /// How often one model had to make room for another. Capacity: one model.

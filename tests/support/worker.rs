@@ -24,6 +24,7 @@ pub struct Worker {
     pub runner: Runner,
     pub store: Arc<dyn Store>,
     pub client: OllamaClient,
+    pub embedder: Arc<EmbedService>,
     _folder: tempfile::TempDir,
 }
 
@@ -40,8 +41,9 @@ impl Worker {
         let service = Arc::new(EmbedService::new(Arc::clone(&store), Embedders::only(Arc::new(embedder))));
         let generator =
             OllamaGenerator::new(client.clone(), GENERATE_MODEL, PromptTemplate::default(), GenerateOptions::default());
+        let embedder = Arc::clone(&service);
         let runner = Runner::new(Arc::clone(&store), Arc::new(generator), service, Events::default(), settings);
-        Self { runner, store, client, _folder: folder }
+        Self { runner, store, client, embedder, _folder: folder }
     }
 
     /// Creates further tags.

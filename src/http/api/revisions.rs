@@ -10,7 +10,7 @@ use super::{
     synonyms_wire::TagSynonyms,
 };
 use crate::{
-    domain::{Difference, Source, Synonyms, TagType, Timestamp},
+    domain::{Difference, Source, Synonyms, TagType, Timestamp, TraceId},
     http::{
         AppState,
         error::{ApiError, Code},
@@ -54,15 +54,18 @@ pub(in crate::http) struct RevisionView {
     before: Option<Synonyms>,
     /// The sections after; `null` where the row went out of use.
     after: Option<Synonyms>,
+    /// The trace of the request that led to it.
+    trace_id: Option<TraceId>,
     /// What was added and what was removed.
     difference: Difference,
 }
 
 impl From<Revision> for RevisionView {
     fn from(revision: Revision) -> Self {
-        let Revision { id: _, version, action, source, tag_type, tag_name, before, after, created_at } = revision;
+        let Revision { id: _, version, action, source, tag_type, tag_name, before, after, created_at, trace_id } =
+            revision;
         let difference = Difference::between(before.as_ref(), after.as_ref());
-        Self { version, action, source, tag_type, tag_name, created_at, before, after, difference }
+        Self { version, action, source, tag_type, tag_name, created_at, before, after, trace_id, difference }
     }
 }
 

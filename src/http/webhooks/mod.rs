@@ -64,11 +64,14 @@ struct WebhookData {
             min_length = 1, max_length = 200),
         ("webhook-timestamp" = String, Header, description = "Unix seconds of this attempt", pattern = "^[0-9]+$"),
         ("webhook-signature" = String, Header, description = "`v1,<base64>`, several separated by spaces"),
+        ("traceparent" = Option<String>, Header,
+            description = "The trace that it belongs to (W3C Trace Context); an invalid one is left aside"),
     ),
     request_body(content = Envelope, content_type = "application/json"),
     security(()),
     responses(
-        (status = 202, description = "Stored; the job runs in the background", body = WebhookOutcome),
+        (status = 202, description = "Stored; the job runs in the background", body = WebhookOutcome,
+            headers(("trace-id" = String, description = "The trace that the job belongs to"))),
         BadRequest, Unauthorized, Forbidden, TooLarge, Unwritable, Failures,
     ),
 )]

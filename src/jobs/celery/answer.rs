@@ -167,8 +167,14 @@ mod tests {
             force: false,
             related_tags: vec![],
         };
-        let request =
-            CeleryRequest { work, priority: 1, ignore_result: false, soft_limit: None, hard_limit: Some(60.0) };
+        let request = CeleryRequest {
+            work,
+            priority: 1,
+            ignore_result: false,
+            soft_limit: None,
+            hard_limit: Some(60.0),
+            trace_id: None,
+        };
         OwedTask {
             id: "1".to_owned(),
             request,

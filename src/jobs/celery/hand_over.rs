@@ -19,6 +19,7 @@ use super::{
 use crate::{
     domain::Source,
     generate::{GenerateError, Generation, GenerationRequest, GenerationTrace, Generator, gates},
+    trace,
 };
 
 /// How often the result is looked for although nothing was heard: news are lost where a connection breaks.
@@ -60,7 +61,7 @@ impl HandOver {
         let kwargs = json!({ "force": true, "related_tags": request.related_tags });
         let embed = json!({ "callbacks": null, "errbacks": null, "chain": null, "chord": null });
         let expires = Utc::now().checked_add_signed(TimeDelta::from_std(self.timeout).unwrap_or(TimeDelta::MAX));
-        let headers = json!({
+        let mut headers = json!({
             "lang": "py",
             "task": GENERATE,
             "id": id,
@@ -81,6 +82,9 @@ impl HandOver {
             "stamped_headers": null,
             "stamps": {},
         });
+        if let Some(trace_id) = trace::current() {
+            headers["traceparent"] = trace_id.traceparent().into();
+        }
         let mut message = wire::message(&json!([[tag_type, name], kwargs, embed]), &headers, "", queue);
         message["properties"]["correlation_id"] = json!(id);
         message["properties"]["reply_to"] = json!(wire::uuid());

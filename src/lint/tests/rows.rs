@@ -42,6 +42,7 @@ fn ended(id: i64, new: &NewJob, state: JobState) -> Job {
         max_attempts: 5,
         run_at: Timestamp::default(),
         batch_id: None,
+        trace_id: None,
         last_error: Some("the model gave no JSON".to_owned()),
         result: None,
         created_at: Timestamp::default(),

@@ -52,6 +52,8 @@ mod spaces;
 mod steering;
 #[path = "../sql/synonyms.rs"]
 mod synonyms;
+#[path = "../sql/tag_names.rs"]
+mod tag_names;
 #[path = "../sql/tags.rs"]
 mod tags;
 #[path = "../sql/terms.rs"]
@@ -78,6 +80,7 @@ use crate::{
     domain::TagType,
     store::{HeldLock, Result, StoreError},
 };
+use tag_names::TagNames;
 use vocabulary::Vocabulary;
 
 /// How to reach and use the database.
@@ -161,6 +164,7 @@ pub struct PostgresStore {
     /// The same pool: the shared statements tell reading from writing, as SQLite must.
     readers: PgPool,
     vocabulary: Arc<Vocabulary>,
+    tag_names: tokio::sync::Mutex<TagNames>,
     changes: tokio_watch::Sender<u64>,
     watcher: CancellationToken,
     /// The space and vocabulary version at which no row was without a vector.
@@ -182,6 +186,7 @@ impl PostgresStore {
             writer: pool.clone(),
             readers: pool,
             vocabulary,
+            tag_names: tokio::sync::Mutex::default(),
             changes: tokio_watch::Sender::new(0),
             watcher: CancellationToken::new(),
             all_embedded: Mutex::new(None),

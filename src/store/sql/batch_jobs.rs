@@ -2,7 +2,10 @@
 
 use sqlx::types::Json;
 
-use super::dialect::{DbConnection, Moment, earlier, now};
+use super::{
+    dialect::{DbConnection, Moment, earlier, now},
+    rows,
+};
 use crate::{
     domain::{Priority, Source},
     store::{BatchAsk, GenerationOf, Result},
@@ -73,10 +76,10 @@ pub(super) async fn insert(
             .fetch_one(&mut *connection)
             .await?;
     let jobs = sqlx::query(concat!(
-        "INSERT INTO job (kind, payload, priority, run_at, dedup_key, batch_id, created_at, updated_at)
+        "INSERT INTO job (kind, payload, priority, run_at, dedup_key, batch_id, created_at, updated_at, trace_id)
          SELECT 'generate', json_patch(",
         json_object!("'tag_type', t.tag_type, 'tag_id', t.id"),
-        ", $5), $6, $7, 'generate:' || t.tag_type || ':' || t.id, $8, $7, $7
+        ", $5), $6, $7, 'generate:' || t.tag_type || ':' || t.id, $8, $7, $7, $9
          FROM tag t
          WHERE NOT ($1 AND EXISTS (SELECT 1 FROM mir_synonym s
                                    WHERE s.tag_type = t.tag_type AND s.tag_id = t.id AND (s.is_active OR NOT $2)))
@@ -93,7 +96,7 @@ pub(super) async fn insert(
              payload = json_patch(job.payload, $5),
              run_at = CASE WHEN excluded.priority > job.priority AND excluded.run_at < job.run_at
                       THEN excluded.run_at ELSE job.run_at END,
-             batch_id = excluded.batch_id"
+             batch_id = excluded.batch_id, trace_id = COALESCE(excluded.trace_id, job.trace_id)"
     ))
     .bind(only_missing)
     .bind(force)
@@ -103,6 +106,7 @@ pub(super) async fn insert(
     .bind(i32::from(priority.value()))
     .bind(now)
     .bind(id)
+    .bind(rows::current_trace())
     .execute(&mut *connection)
     .await?;
     sqlx::query("UPDATE job_batch SET total = $1 WHERE id = $2")

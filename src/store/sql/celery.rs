@@ -14,6 +14,7 @@ use crate::{
         CeleryAnswer, CeleryFailure, CeleryJob, CeleryRequest, CeleryStore, CeleryWork, NewCeleryTask, Owed, OwedTask,
         Result, StoreError,
     },
+    trace,
 };
 
 #[async_trait]
@@ -152,7 +153,7 @@ impl SqlStore {
         if waits != Some(true) {
             return Ok(false);
         }
-        begin(&mut transaction, id, request).await?;
+        trace::scope(request.trace_id, begin(&mut transaction, id, request)).await?;
         self.commit(transaction).await?;
         Ok(true)
     }
@@ -180,7 +181,10 @@ async fn take(connection: &mut DbConnection, task: &NewCeleryTask) -> Result<()>
         .bind(now)
         .execute(&mut *connection)
         .await?;
-    if run_at <= now { begin(connection, &task.id, &task.request).await } else { Ok(()) }
+    if run_at > now {
+        return Ok(());
+    }
+    trace::scope(task.request.trace_id, begin(connection, &task.id, &task.request)).await
 }
 
 /// Writes what a task asks for: its job, or the jobs of all tags and the answer.

@@ -16,6 +16,7 @@ use crate::{
         EmbedInput, EmbeddingDone, EmbeddingOutcome, GenerationDone, GenerationNeed, GenerationOutcome, Result,
         SETTING_EMBEDDING_SPACE,
     },
+    trace,
 };
 
 impl SqlStore {
@@ -46,11 +47,11 @@ impl SqlStore {
         let mut outcomes = Vec::with_capacity(done.len());
         for item in done {
             // First the lease: whoever lost it must not write.
-            if !jobs::holds(&mut transaction, &item.lease).await? {
+            let Some(job) = jobs::held(&mut transaction, &item.lease).await? else {
                 outcomes.push(GenerationOutcome::LeaseLost);
                 continue;
-            }
-            let outcome = save(&mut transaction, item).await?;
+            };
+            let outcome = trace::scope(job.trace_id, save(&mut transaction, item)).await?;
             jobs::succeed(&mut transaction, &item.lease, &result_of(&outcome)).await?;
             outcomes.push(outcome);
         }
@@ -103,14 +104,14 @@ impl SqlStore {
         let same_space = active.as_deref() == Some(space);
         let mut outcomes = Vec::with_capacity(done.len());
         for item in done {
-            if !jobs::holds(&mut transaction, &item.lease).await? {
+            let Some(job) = jobs::held(&mut transaction, &item.lease).await? else {
                 outcomes.push(EmbeddingOutcome::LeaseLost);
                 continue;
-            }
+            };
             let stored = same_space
                 && dialect::store_vector(&mut transaction, space, item.synonym_id, item.version, &item.vector).await?;
             outcomes.push(if stored {
-                meaning::conclude(&mut transaction, space, item).await?
+                trace::scope(job.trace_id, meaning::conclude(&mut transaction, space, item)).await?
             } else {
                 let result = serde_json::json!({ "outcome": "outdated", "space": space });
                 jobs::succeed(&mut transaction, &item.lease, &result).await?;

@@ -11,7 +11,9 @@ use super::{
     rows,
 };
 use crate::{
-    domain::{GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, RELATED_TAGS, Timestamp},
+    domain::{
+        GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, RELATED_TAGS, Timestamp, TraceId,
+    },
     store::{
         ClaimOrder, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, GenerationDone, GenerationNeed,
         GenerationOutcome, JobCounts, JobFilter, JobStore, Listing, Page, QueueDepth, Result, StoreError, WebhookEvent,
@@ -135,7 +137,7 @@ impl JobStore for SqlStore {
 
     async fn finish(&self, lease: &Lease, finish: &Finish) -> Result<()> {
         let mut transaction = self.begin().await?;
-        if !holds(&mut transaction, lease).await? {
+        if held(&mut transaction, lease).await?.is_none() {
             return Err(StoreError::LeaseLost(lease.job_id));
         }
         match finish {
@@ -243,12 +245,13 @@ impl JobStore for SqlStore {
         // A batch that is over or was cancelled has its counts; what a person asks for now is no part of it.
         sqlx::query(
             "UPDATE job SET state = 'queued', attempts = 0, last_error = NULL, run_at = $1, updated_at = $1,
-                 batch_id = (SELECT b.id FROM job_batch b
+                 trace_id = COALESCE($3, trace_id), batch_id = (SELECT b.id FROM job_batch b
                              WHERE b.id = job.batch_id AND b.ended_at IS NULL AND b.cancelled_at IS NULL)
              WHERE id = $2",
         )
         .bind(now())
         .bind(id)
+        .bind(rows::current_trace())
         .execute(&mut *transaction)
         .await?;
         let job = self.require_job(&mut transaction, id).await?;
@@ -362,31 +365,33 @@ impl SqlStore {
 /// Writes a job or joins the queued one of its kind; returns its number and whether it is new.
 ///
 /// Joining never takes a wish back, and ends a wait (after a failed attempt) only when it is more urgent: a sender
-/// that repeats itself must not spend the attempts at once.
+/// that repeats itself must not spend the attempts at once. The trace is that of whoever asked last.
 pub(super) async fn enqueue(connection: &mut DbConnection, job: &NewJob) -> Result<(i64, bool)> {
     let joined: Option<i64> = sqlx::query_scalar(
         "UPDATE job SET priority = CASE WHEN $2 > priority THEN $2 ELSE priority END, payload = json_patch(payload, $4),
-             run_at = CASE WHEN $2 > priority AND $3 < run_at THEN $3 ELSE run_at END
+             run_at = CASE WHEN $2 > priority AND $3 < run_at THEN $3 ELSE run_at END, trace_id = COALESCE($5, trace_id)
          WHERE dedup_key = $1 AND state = 'queued' RETURNING id",
     )
     .bind(&job.dedup_key)
     .bind(i32::from(job.priority.value()))
     .bind(now())
     .bind(Json(wishes(&job.payload)))
+    .bind(rows::current_trace())
     .fetch_optional(&mut *connection)
     .await?;
     if let Some(id) = joined {
         return Ok((id, false));
     }
     let id = sqlx::query_scalar(
-        "INSERT INTO job (kind, payload, priority, run_at, dedup_key, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $4, $4) RETURNING id",
+        "INSERT INTO job (kind, payload, priority, run_at, dedup_key, created_at, updated_at, trace_id)
+         VALUES ($1, $2, $3, $4, $5, $4, $4, $6) RETURNING id",
     )
     .bind(job.kind.as_str())
     .bind(Json(&job.payload))
     .bind(i32::from(job.priority.value()))
     .bind(now())
     .bind(&job.dedup_key)
+    .bind(rows::current_trace())
     .fetch_one(connection)
     .await?;
     Ok((id, true))
@@ -405,17 +410,23 @@ fn wishes(payload: &serde_json::Value) -> serde_json::Value {
     serde_json::Value::Object(wishes)
 }
 
-/// Whether the lease still holds. Within a writing transaction the answer stays true until its end.
-pub(super) async fn holds(connection: &mut DbConnection, lease: &Lease) -> Result<bool> {
-    let held: Option<i64> = sqlx::query_scalar(concat!(
-        "SELECT id FROM job WHERE id = $1 AND lease_owner = $2 AND state = 'running'",
+/// A job whose lease holds.
+pub(super) struct Held {
+    /// On whose behalf it is done.
+    pub(super) trace_id: Option<TraceId>,
+}
+
+/// The job of this lease; `None` when that is lost. Within a writing transaction the answer stays true until its end.
+pub(super) async fn held(connection: &mut DbConnection, lease: &Lease) -> Result<Option<Held>> {
+    let row = sqlx::query(concat!(
+        "SELECT trace_id FROM job WHERE id = $1 AND lease_owner = $2 AND state = 'running'",
         for_update!()
     ))
     .bind(lease.job_id)
     .bind(&lease.owner)
     .fetch_optional(connection)
     .await?;
-    Ok(held.is_some())
+    row.map(|row| Ok(Held { trace_id: rows::optional_word(&row, "trace_id")? })).transpose()
 }
 
 /// Ends a job well.

@@ -6,6 +6,7 @@ use super::dialect::{DbRow, timestamp};
 use crate::{
     domain::{Confidence, Job, SynonymRecord, Synonyms, Tag, TagType, Term},
     store::{Result, Revision, StoreError},
+    trace,
 };
 
 /// A column that holds one of an enum's words.
@@ -96,6 +97,7 @@ pub(super) fn revision(row: &DbRow) -> Result<Revision> {
         before: sections("before")?,
         after: sections("after")?,
         created_at: timestamp(row.try_get("created_at")?)?,
+        trace_id: optional_word(row, "trace_id")?,
     })
 }
 
@@ -115,11 +117,17 @@ pub(super) fn job(row: &DbRow, default_max_attempts: u32) -> Result<Job> {
         max_attempts,
         run_at: timestamp(row.try_get("run_at")?)?,
         batch_id: row.try_get("batch_id")?,
+        trace_id: optional_word(row, "trace_id")?,
         last_error: row.try_get("last_error")?,
         result: row.try_get::<Option<Json<_>>, _>("result")?.map(|Json(it)| it),
         created_at: timestamp(row.try_get("created_at")?)?,
         updated_at: timestamp(row.try_get("updated_at")?)?,
     })
+}
+
+/// The trace on whose behalf something is written, as its column holds it.
+pub(super) fn current_trace() -> Option<String> {
+    trace::current().map(|trace_id| trace_id.to_string())
 }
 
 pub(super) fn priority(row: &DbRow) -> Result<crate::domain::Priority> {

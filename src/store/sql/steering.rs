@@ -6,6 +6,7 @@ use chrono::{SubsecRound, Utc};
 use super::{
     SqlStore,
     dialect::{self, DbConnection, now},
+    rows,
 };
 use crate::{
     domain::{JobKind, JobState, Timestamp},
@@ -57,7 +58,7 @@ impl SteeringStore for SqlStore {
         // As with a single job, one whose batch is over or was cancelled is no part of it any more.
         let retried = sqlx::query(
             "UPDATE job SET state = 'queued', attempts = 0, last_error = NULL, run_at = $1, updated_at = $1,
-                 batch_id = (SELECT b.id FROM job_batch b
+                 trace_id = COALESCE($5, trace_id), batch_id = (SELECT b.id FROM job_batch b
                              WHERE b.id = job.batch_id AND b.ended_at IS NULL AND b.cancelled_at IS NULL)
              WHERE id IN (SELECT MAX(id) FROM job GROUP BY dedup_key)
                AND (state = $2 OR ($2 IS NULL AND state IN ('failed', 'dead')))
@@ -69,6 +70,7 @@ impl SteeringStore for SqlStore {
         .bind(filter.state.map(JobState::as_str))
         .bind(filter.kind.map(JobKind::as_str))
         .bind(filter.error_contains.as_deref())
+        .bind(rows::current_trace())
         .execute(&mut *transaction)
         .await?;
         self.commit(transaction).await?;

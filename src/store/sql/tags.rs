@@ -1,7 +1,5 @@
 //! Tags.
 
-use std::collections::HashSet;
-
 use async_trait::async_trait;
 use sqlx::Row;
 
@@ -11,9 +9,7 @@ use super::{
     rows, terms,
 };
 use crate::{
-    domain::{
-        NORMALISER_VERSION, Priority, SynonymRecord, Tag, TagName, TagRef, TagType, key, stem_groups, stems, words,
-    },
+    domain::{NORMALISER_VERSION, Priority, SynonymRecord, Tag, TagName, TagRef, TagType, key, stems},
     store::{
         CreatedTag, Listing, Page, Result, StoreError, TagFilter, TagOverview, TagStore, TagUpdate, types::TagCursor,
     },
@@ -137,30 +133,9 @@ impl TagStore for SqlStore {
     }
 
     async fn similar_tag_names(&self, tag: &Tag, limit: usize) -> Result<Vec<String>> {
-        /// Names looked at for each word: a frequent word ("rock") says little anyway.
-        const NAMES_PER_WORD: i64 = 300;
-        let groups = stem_groups(&tag.name);
-        let mut seen = HashSet::from([key(&tag.name)]);
-        let mut scored: Vec<(usize, usize, String)> = Vec::new();
-        for word in words(&tag.name).iter().filter(|word| word.chars().count() > 2) {
-            let names: Vec<String> = sqlx::query_scalar(
-                "SELECT name FROM tag WHERE replace(name_key, $1, '') <> name_key ORDER BY length(name), id LIMIT $2",
-            )
-            .bind(word)
-            .bind(NAMES_PER_WORD)
-            .fetch_all(&self.readers)
-            .await?;
-            for name in names {
-                if seen.insert(key(&name)) {
-                    let other = stem_groups(&name);
-                    let shared = groups.iter().filter(|group| other.contains(group)).count();
-                    scored.push((shared, other.len(), name));
-                }
-            }
-        }
-        // Most shared words first, then the shortest name, then the alphabet.
-        scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)).then_with(|| a.2.cmp(&b.2)));
-        Ok(scored.into_iter().take(limit).map(|(_, _, name)| name).collect())
+        let mut names = self.tag_names.lock().await;
+        names.refresh(&mut *self.readers.acquire().await?).await?;
+        Ok(names.similar(&tag.name, limit))
     }
 }
 
@@ -226,12 +201,14 @@ pub(super) async fn create_at(
         .bind(created_at)
         .fetch_one(&mut *connection)
         .await?;
-    let job_id =
-        sqlx::query_scalar("UPDATE job SET priority = $1 WHERE dedup_key = $2 AND state = 'queued' RETURNING id")
-            .bind(i32::from(priority.value()))
-            .bind(format!("generate:{tag_type}:{id}"))
-            .fetch_optional(&mut *connection)
-            .await?;
+    let job_id = sqlx::query_scalar(
+        "UPDATE job SET priority = $1, trace_id = $3 WHERE dedup_key = $2 AND state = 'queued' RETURNING id",
+    )
+    .bind(i32::from(priority.value()))
+    .bind(format!("generate:{tag_type}:{id}"))
+    .bind(rows::current_trace())
+    .fetch_optional(&mut *connection)
+    .await?;
     let tag = Tag { id, tag_type, name: name.as_str().to_owned(), created_at: dialect::timestamp(created_at)? };
     Ok(CreatedTag { tag, created: true, job_id })
 }
@@ -264,11 +241,12 @@ pub(super) async fn rename(
     terms::rename(&mut *connection, tag.tag_type, tag.id, name.as_str()).await?;
     let job_id = sqlx::query_scalar(
         "UPDATE job SET priority = CASE WHEN $1 > priority THEN $1 ELSE priority END,
-             payload = json_patch(payload, '{\"refresh\": true}')
+             payload = json_patch(payload, '{\"refresh\": true}'), trace_id = COALESCE($3, trace_id)
          WHERE dedup_key = $2 AND state = 'queued' RETURNING id",
     )
     .bind(i32::from(priority.value()))
     .bind(format!("generate:{}:{}", tag.tag_type, tag.id))
+    .bind(rows::current_trace())
     .fetch_optional(&mut *connection)
     .await?;
     Ok(TagUpdate { tag: Tag { name: name.as_str().to_owned(), ..tag }, job_id })

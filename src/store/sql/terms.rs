@@ -319,8 +319,8 @@ pub(super) async fn record_at(
 ) -> Result<()> {
     sqlx::query(
         "INSERT INTO synonym_revision
-             (synonym_id, version, action, source, tag_type, tag_name, before, after, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             (synonym_id, version, action, source, tag_type, tag_name, before, after, created_at, trace_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(revision.synonym_id)
     .bind(revision.version)
@@ -331,6 +331,7 @@ pub(super) async fn record_at(
     .bind(revision.before.map(Json))
     .bind(revision.after.map(Json))
     .bind(created_at)
+    .bind(rows::current_trace())
     .execute(connection)
     .await?;
     Ok(())

@@ -79,6 +79,8 @@ async fn open_once(options: &SqliteOptions) -> Result<(SqlitePool, SqlitePool)> 
     migrate(&mut *writer.acquire().await.map_err(unusable)?, &options.path).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(options.readers.max(1))
+        // All at once: the thread of a connection has the priority of the one that opens it, which may be low later.
+        .min_connections(options.readers.max(1))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)

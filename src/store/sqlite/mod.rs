@@ -51,6 +51,8 @@ mod spaces;
 mod steering;
 #[path = "../sql/synonyms.rs"]
 mod synonyms;
+#[path = "../sql/tag_names.rs"]
+mod tag_names;
 #[path = "../sql/tags.rs"]
 mod tags;
 #[path = "../sql/terms.rs"]
@@ -68,13 +70,14 @@ use std::{
 };
 
 use sqlx::{Sqlite, SqlitePool, Transaction};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 use SqliteStore as SqlStore;
 pub use backup::{Backup, backup};
 use memory::Memory;
 pub use restore::{Restored, restore};
+use tag_names::TagNames;
 
 use crate::store::{HeldLock, Result, StoreError, VectorIndexReport};
 
@@ -108,6 +111,7 @@ pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
     memory: Arc<Memory>,
+    tag_names: Mutex<TagNames>,
     changes: watch::Sender<u64>,
     watcher: CancellationToken,
 }
@@ -125,6 +129,7 @@ impl SqliteStore {
             writer,
             readers,
             memory,
+            tag_names: Mutex::default(),
             changes: watch::Sender::new(0),
             watcher: CancellationToken::new(),
         };

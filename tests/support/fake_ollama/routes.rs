@@ -7,7 +7,7 @@ use axum::Json;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State as FromState;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::stream;
@@ -130,7 +130,9 @@ impl State {
     }
 }
 
-async fn generate(FromState(shared): App, body: Bytes) -> Response {
+async fn generate(FromState(shared): App, headers: HeaderMap, body: Bytes) -> Response {
+    let traceparent = headers.get("traceparent").map(|value| value.to_str().unwrap().to_owned());
+    shared.state().traceparents.push(traceparent);
     let fault = match arrive(&shared, "generate").await {
         Ok(fault) => fault,
         Err(response) => return response,
@@ -220,6 +222,7 @@ async fn embed(FromState(shared): App, body: Bytes) -> Response {
     let longest = body["dimensions"].as_u64().map(|longest| usize::try_from(longest).unwrap());
     let mut embeddings: Vec<Vec<f64>> = inputs.iter().map(|input| vectors::of(&model.name, input, longest)).collect();
     state.embedded_inputs.extend(inputs);
+    state.embed_bodies.push(body);
     match fault {
         Some(Fault::WrongDimensions) => {
             if let Some(last) = embeddings.last_mut() {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::wire;
 use crate::{
-    domain::{TagName, TagType, Timestamp},
+    domain::{TagName, TagType, Timestamp, TraceId},
     store::{CeleryAnswer, CeleryFailure, CeleryRequest, CeleryWork, NewCeleryTask},
 };
 
@@ -125,6 +125,7 @@ fn understand(
         ignore_result: headers["ignore_result"].as_bool().unwrap_or_default(),
         soft_limit: soft_limit.as_f64().filter(|seconds| *seconds > 0.0),
         hard_limit: hard_limit.as_f64().filter(|seconds| *seconds > 0.0),
+        trace_id: headers["traceparent"].as_str().and_then(TraceId::of_traceparent),
     };
     let expires_at = moment(&headers["expires"], "expires")?.or_else(|| expiration(message, now));
     Ok(NewCeleryTask { id: id.to_owned(), request, run_at: moment(&headers["eta"], "eta")?, expires_at })

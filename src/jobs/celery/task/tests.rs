@@ -82,6 +82,10 @@ fn headers_say_when_and_how_long() {
         (task.request.hard_limit, task.request.soft_limit, task.request.ignore_result),
         (Some(3.0), Some(2.5), true)
     );
+    assert_eq!(task.request.trace_id, None);
+    sent["headers"]["traceparent"] = json!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    let trace_id = read_task(&sent).request.trace_id.unwrap();
+    assert_eq!(trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
     sent["headers"]["expires"] = Value::Null;
     sent["properties"]["expiration"] = json!("60000");
     assert_eq!(read_task(&sent).expires_at, Some("2026-11-26T12:01:00Z".parse().unwrap()));
