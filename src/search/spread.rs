@@ -26,7 +26,8 @@ const STRENGTH: f64 = 0.5;
 const STRENGTH_OF_OCCASION: f64 = 4.0;
 const STRENGTH_OF_MOOD: f64 = 1.0;
 
-/// From this part of the best scores on, all of a query is taken for an occasion.
+/// Up to the first part of the best scores contexts were met by chance; from the second on, all of a query is taken for an occasion.
+const CHANCE: f64 = 0.2;
 const WHOLLY_OCCASION: f64 = 2.0 / 3.0;
 
 /// What the nearest tag gains in its vector score, for an occasion; the others by their place between it and the tag of rank
@@ -57,7 +58,7 @@ pub(super) fn occasion(found: &Found, best: &[i64]) -> f64 {
         sum += fused.score;
         by_occasion += if fused.is_by_occasion { fused.score } else { 0.0 };
     }
-    if sum > 0.0 { (by_occasion / sum / WHOLLY_OCCASION).min(1.0) } else { 0.0 }
+    if sum > 0.0 { ((by_occasion / sum - CHANCE) / (WHOLLY_OCCASION - CHANCE)).clamp(0.0, 1.0) } else { 0.0 }
 }
 
 /// Lets the tags whose vectors are the nearest to an occasion rise, by their place among the [`FAR_RANK`] nearest.
@@ -165,7 +166,7 @@ mod tests {
         let by = |is_occasion| fuse(Some(&Evidence { is_occasion, ..text(0.8) }), None, &CALIBRATION);
         let occasion = |first, second| occasion(&Found::from([(1, by(first)), (2, by(second))]), &[1, 2]);
         assert_eq!((occasion(true, true), occasion(false, false)), (1.0, 0.0));
-        assert!((0.7..0.8).contains(&occasion(true, false)));
+        assert!((0.6..0.7).contains(&occasion(true, false)));
     }
 
     #[test]

@@ -97,12 +97,8 @@ async fn a_query_embedded_before_the_model_changed_is_answered_in_the_new_space(
     let settings = SearchSettings { embed_deadline: Duration::from_secs(60) };
     let cache = Cache::in_memory(CacheSettings { ttl: Duration::from_secs(3600), max_bytes: 1 << 20 });
     let searcher = Searcher::new(Arc::clone(&store), service, Arc::new(cache), settings);
-    let by_meaning = SearchRequest {
-        q: "an evening, warm".to_owned(),
-        branches: Branches::Vector,
-        explain: true,
-        ..SearchRequest::default()
-    };
+    let by_meaning =
+        SearchRequest { branches: Branches::Vector, explain: true, ..SearchRequest::new("an evening, warm") };
     former.store.set(Arc::clone(&store)).ok().unwrap();
     let answer = searcher.search(&by_meaning).await.unwrap();
 
