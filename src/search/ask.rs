@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -34,6 +35,8 @@ const LONGEST_FUZZY_KEY: usize = 40;
 /// What one part of a query found.
 pub(super) struct Asked {
     pub(super) found: Found,
+    /// Of an unwanted part: the tags whose own words leave it out (`without drums`), by how well those words meet it.
+    pub(super) abstaining: HashMap<i64, f64>,
     pub(super) tags: HashMap<i64, CandidateTag>,
     pub(super) sections: Sections,
     pub(super) degraded: Option<Degraded>,
@@ -61,7 +64,8 @@ impl Searcher {
     ) -> Result<Asked, SearchError> {
         let (spelt, corrected) = self.spell(text, request);
         let gloss = self.gloss(&spelt, request).await?;
-        let query = Query::new(text, &spelt, request.lang, &gloss);
+        let query = Query::new(text, &spelt, request.lang, &gloss)
+            .with_compounds(&spelt, |stems| self.store.known_words(stems));
         let started = Instant::now();
         let mut embedding = self.embed(request, &gloss).await;
         let mut embedding_took = started.elapsed();
@@ -73,15 +77,19 @@ impl Searcher {
         }
         let degraded = embedding.failure.as_ref().map(|failure| degraded(failure, &embedding));
         let vector = embedding.vector;
-        recalled.terms.retain(|term| counts(term));
+        let (terms, left_out): (Vec<_>, Vec<_>) = recalled.terms.into_iter().partition(|term| counts(term));
+        recalled.terms = terms;
+        let abstaining = abstaining(&query, &recalled, left_out);
         let space = vector.map(|vector| vector.space);
         let calibration = self.store.calibration(space.as_deref().unwrap_or_default());
         let mut found = found(&query, &recalled, &calibration);
         let mut sections = Sections::of(recalled.sections);
         if request.related {
+            let occasion = spread::occasion(&found, &spread::best(&found, &recalled.tags));
+            spread::bring_nearest(&mut found, occasion);
             let best = spread::best(&found, &recalled.tags);
             sections.load(&*self.store, &best).await?;
-            spread::spread(&mut found, &best, &recalled.tags, &sections.read);
+            spread::spread(&mut found, &best, occasion, &recalled.tags, &sections.read);
         }
         found.retain(|_, fused| fused.is_answer());
         if request.fusion == Fusion::Rrf {
@@ -101,7 +109,7 @@ impl Searcher {
             lexical_candidates: recalled.terms.len(),
             vector_candidates: recalled.vectors.len(),
         };
-        Ok(Asked { found, tags: recalled.tags, sections, degraded, explanation, embedding_took })
+        Ok(Asked { found, abstaining, tags: recalled.tags, sections, degraded, explanation, embedding_took })
     }
 
     /// The text with its misspelt words put right, where they are unknown to the vocabulary, too.
@@ -146,12 +154,13 @@ impl Searcher {
     ) -> Result<Recalled, StoreError> {
         let by_words = request.branches != Branches::Vector;
         let (keys, phrases) = if by_words { (query.keys(), query.phrase_keys()) } else { Default::default() };
+        let stems = query.looked_up_stems();
         let fuzzy = by_words && request.typos && query.key.chars().count() <= LONGEST_FUZZY_KEY;
         self.store
             .recall(&Recall {
                 keys: &keys,
                 phrases: &phrases,
-                stems: if by_words { &query.stems } else { &[] },
+                stems: if by_words { &stems } else { &[] },
                 fuzzy_key: fuzzy.then_some(query.key.as_str()),
                 vector: vector.map(|vector| (vector.space.as_str(), &*vector.vector)),
                 tag_type: request.tag_type,
@@ -178,6 +187,16 @@ fn found(query: &Query, recalled: &Recalled, calibration: &Calibration) -> Found
     let cosines: HashMap<i64, f32> = recalled.vectors.iter().map(|hit| (hit.synonym_id, hit.cosine)).collect();
     let fused = |id: &i64| (*id, fuse(lexical.get(id), cosines.get(id).copied(), calibration));
     recalled.tags.keys().map(fused).collect()
+}
+
+/// How well the terms that are no evidence meet the query, by row.
+fn abstaining(query: &Query, recalled: &Recalled, terms: Vec<Arc<MatchedTerm>>) -> HashMap<i64, f64> {
+    if terms.is_empty() {
+        return HashMap::new();
+    }
+    let (word_tags, tag_count) = (recalled.word_tags.clone(), recalled.tag_count);
+    let met = evidence(query, &Recalled { terms, word_tags, tag_count, ..Recalled::default() });
+    met.into_iter().map(|(id, evidence)| (id, evidence.score)).collect()
 }
 
 /// The synonyms of rows: as they came along with the candidates, and as they are read when they are needed.

@@ -11,15 +11,28 @@ const MISSING: f64 = 0.1;
 /// An unwanted part says for certain of such a score that the tag is of its kind.
 const CERTAIN: f64 = 0.6;
 
+/// How much of what a tag lacks to the highest score it gains by leaving out, in its own words, what is unwanted.
+const ABSTAINING_SHARE: f64 = 0.5;
+
 /// The tags that a part found, by their rows.
 pub(super) type Found = HashMap<i64, Fused>;
+
+/// A part that is to be left out.
+pub(super) struct Unwanted<'a> {
+    /// As the query has it.
+    pub(super) text: &'a str,
+    /// The tags that are of its kind.
+    pub(super) found: Found,
+    /// The tags whose own words leave it out (`voices without instruments`), by how well those meet it, 0 to 1.
+    pub(super) abstaining: HashMap<i64, f64>,
+}
 
 /// The tags that meet the wanted parts, without those that meet an unwanted one.
 ///
 /// The score of several wanted parts is the geometric mean of theirs, or that of `whole`, the parts asked as one, where that is
 /// higher. An unwanted part that met the tag by a name, for certain, or better than what is wanted takes it out; else the score
-/// falls by the share `score of the unwanted part`. No score is above 0.89: the query is nobody's name.
-pub(super) fn combine(wanted: &[Found], whole: Option<&Found>, unwanted: &[(&str, Found)]) -> Found {
+/// falls by the share `score of the unwanted part`. What leaves it out in its own words rises by a share of what it lacks. No score is above 0.89: the query is nobody's name.
+pub(super) fn combine(wanted: &[Found], whole: Option<&Found>, unwanted: &[Unwanted<'_>]) -> Found {
     let mut combined = Found::new();
     let rows = wanted.iter().chain(whole).flat_map(Found::keys);
     for id in rows {
@@ -34,7 +47,7 @@ pub(super) fn combine(wanted: &[Found], whole: Option<&Found>, unwanted: &[(&str
         let best = wanted.iter().chain(whole).filter_map(|found| found.get(id));
         let Some(mut fused) = best.max_by(|a, b| a.score.total_cmp(&b.score)).cloned() else { continue };
         fused.score = together.max(whole_score);
-        let left_out = unwanted.iter().filter_map(|(text, found)| Some((*text, found.get(id)?)));
+        let left_out = unwanted.iter().filter_map(|part| Some((part.text, part.found.get(id)?)));
         if let Some((text, against)) = left_out.max_by(|a, b| a.1.score.total_cmp(&b.1.score)) {
             if against.is_by_name() || against.score >= CERTAIN || against.score >= fused.score {
                 continue;
@@ -42,6 +55,8 @@ pub(super) fn combine(wanted: &[Found], whole: Option<&Found>, unwanted: &[(&str
             fused.score *= 1.0 - against.score;
             fused.lowered = Some((against.score, text.to_owned()));
         }
+        let abstaining = unwanted.iter().filter_map(|part| part.abstaining.get(id)).copied().fold(0.0, f64::max);
+        fused.score += ABSTAINING_SHARE * abstaining * (1.0 - fused.score).max(0.0);
         fused.score = round(FUSED_CEILING * fused.score);
         if fused.score >= SCORE_FLOOR {
             combined.insert(*id, fused);
@@ -63,7 +78,7 @@ mod tests {
     };
 
     fn fused(kind: MatchKind, score: f64) -> Fused {
-        let evidence = Evidence { matched: Match { kind, term: None, lang: None }, score: 0.5 };
+        let evidence = Evidence { matched: Match { kind, term: None, lang: None }, score: 0.5, is_occasion: false };
         Fused { score, ..fuse(Some(&evidence), None, &Calibration { floor: 0.0, ceiling: 1.0, tags: 0 }) }
     }
 
@@ -87,11 +102,13 @@ mod tests {
         let wanted = [found(&[(1, 0.8), (2, 0.8), (3, 0.8), (4, 0.8), (5, 0.4)])];
         let mut unwanted = found(&[(2, 0.3), (3, 0.7), (5, 0.5)]);
         unwanted.insert(4, fused(MatchKind::Alias, 0.9));
-        let combined = combine(&wanted, None, &[("sad", unwanted)]);
+        let abstaining = HashMap::from([(1, 0.5)]);
+        let combined = combine(&wanted, None, &[Unwanted { text: "sad", found: unwanted, abstaining }]);
         let mut left: Vec<&i64> = combined.keys().collect();
         left.sort();
         assert_eq!(left, [&1, &2]);
         assert!((combined[&2].score - round(0.89 * 0.8 * 0.7)).abs() < 1e-9);
+        assert!((combined[&1].score - round(0.89 * (0.8 + 0.5 * 0.5 * 0.2))).abs() < 1e-9, "leaves it out itself");
         assert!(combined[&2].explanation().reason.contains("`sad`"));
     }
 }

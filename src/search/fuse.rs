@@ -44,10 +44,14 @@ pub(super) struct Fused {
     pub(super) vector: Option<f64>,
     /// What met the query.
     pub(super) matched: Match,
+    /// Whether that is an occasion to play the tag.
+    pub(super) is_by_occasion: bool,
     /// Raw cosine, before calibration.
     pub(super) cosine: Option<f32>,
     /// Weights of words and vector in the sum; 0 where a band decided.
     pub(super) weights: (f64, f64),
+    /// By how much the score rose because its meaning is among the nearest to an occasion.
+    pub(super) nearer: f64,
     /// By how much the relations of the best results raised the score.
     pub(super) raised: f64,
     /// By how much which unwanted part of the query lowered it.
@@ -74,7 +78,21 @@ pub(super) fn fuse(evidence: Option<&Evidence>, cosine: Option<f32>, calibration
         .filter(|_| by_name || lexical.unwrap_or(0.0) >= 0.5 * vector.unwrap_or(0.0))
         .unwrap_or(Match { kind: MatchKind::Vector, term: None, lang: None });
     let (lexical, vector) = (lexical.map(round), vector.map(round));
-    Fused { score: round(score), floor, lexical, vector, matched, cosine, weights, raised: 0.0, lowered: None }
+    let is_by_occasion = evidence.is_some_and(|evidence| evidence.is_occasion);
+    let score = round(score);
+    Fused {
+        score,
+        floor,
+        lexical,
+        vector,
+        matched,
+        is_by_occasion,
+        cosine,
+        weights,
+        nearer: 0.0,
+        raised: 0.0,
+        lowered: None,
+    }
 }
 
 impl Fused {
@@ -86,6 +104,14 @@ impl Fused {
     /// Whether it is good enough to be an answer.
     pub(super) fn is_answer(&self) -> bool {
         self.score >= self.floor
+    }
+
+    /// Fuses anew with a vector score that is higher by `more`.
+    pub(super) fn bring_nearer(&mut self, more: f64) {
+        let Some(vector) = self.vector.filter(|_| more > 0.0 && !self.is_by_name()) else { return };
+        let (score, weights) = fused_score(self.lexical, Some((vector + more).min(1.0)));
+        let score = round(score);
+        (self.nearer, self.score, self.weights) = (round(score - self.score), score, weights);
     }
 
     /// How the score came about, for people.
@@ -113,12 +139,16 @@ impl Fused {
         let parts: Vec<String> =
             [part("lexical", self.lexical), part("vector", self.vector)].into_iter().flatten().collect();
         let parts = if parts.is_empty() { String::new() } else { format!(" [{}]", parts.join(", ")) };
+        let nearer = match self.nearer {
+            0.0 => String::new(),
+            by => format!("; among the nearest to the occasion [+{by:.2}]"),
+        };
         let raised = match self.raised {
             0.0 => String::new(),
             by => format!("; related to what is found [+{by:.2}]"),
         };
         let lowered = self.lowered.as_ref().map(|(by, part)| format!("; less {by:.2} for `{part}`"));
-        what + &parts + &raised + &lowered.unwrap_or_default()
+        what + &parts + &nearer + &raised + &lowered.unwrap_or_default()
     }
 }
 
@@ -186,7 +216,7 @@ mod tests {
     const CALIBRATION: Calibration = Calibration { floor: 0.0, ceiling: 1.0, tags: 0 };
 
     fn evidence(kind: MatchKind, score: f64) -> Evidence {
-        Evidence { matched: Match { kind, term: Some("x".to_owned()), lang: None }, score }
+        Evidence { matched: Match { kind, term: Some("x".to_owned()), lang: None }, score, is_occasion: false }
     }
 
     fn score(evidence: Option<&Evidence>, cosine: Option<f32>) -> Option<f64> {

@@ -54,6 +54,10 @@ impl Glossary {
     /// The English of some words, as they are or without their endings.
     /// The latter only where the query is French for certain: "bass" is no plural of "bas".
     fn english(&self, phrase: &[String], is_french: bool) -> Option<&'static str> {
+        // Without its accent the French `à` is the English article.
+        if !is_french && phrase == ["a"] {
+            return None;
+        }
         if let Some(english) = self.entries.get(&phrase.join(" ")) {
             return Some(english);
         }
@@ -95,6 +99,11 @@ fn plain_forms(word: &str) -> Vec<String> {
         }
     }
     forms
+}
+
+/// Whether it is one of the small words that tell a language.
+pub(super) fn is_small_word(word: &str) -> bool {
+    FRENCH_ONLY.contains(&word) || ENGLISH_ONLY.contains(&word)
 }
 
 /// What language a query is in, where its small words tell.
@@ -217,7 +226,7 @@ mod tests {
 
     #[test]
     fn english_stays_as_it_is() {
-        for query in ["songs about pain", "music for the main hall", "dnb", "drum and bass"] {
+        for query in ["songs about pain", "music for the main hall", "dnb", "drum and bass", "getting over a breakup"] {
             assert_eq!(english(query), query);
         }
         assert_eq!(gloss("pain", Some(Lang::En), &HashMap::new()).text, "pain");

@@ -3,7 +3,7 @@
 //! A term meets the query in one of three ways: its key is the query's key (it is that name), it shares words with it
 //! (by their stems), or it is a few typing errors away. The best evidence of a tag counts.
 
-use std::{collections::HashMap, ops::Range};
+use std::{borrow::Cow, collections::HashMap, ops::Range};
 
 use crate::{
     domain::{
@@ -15,6 +15,7 @@ use crate::{
 
 use super::{
     answer::{Match, MatchKind},
+    compound::{Compound, compounds},
     gloss::{Gloss, other_stems},
     typing::{errors, letters, may_be_near},
 };
@@ -57,6 +58,8 @@ pub(super) struct Query {
     own_stems: Vec<usize>,
     /// By the keys of the query's phrases, which words they take up: `hiphop beats` has `hip hop` as its first.
     phrases: HashMap<String, Range<usize>>,
+    /// Words of it that a term may write apart or together.
+    compounds: Vec<Compound>,
     /// Its language, where the caller said.
     pub(super) lang: Option<Lang>,
 }
@@ -82,7 +85,39 @@ impl Query {
             let more: Vec<String> = more.into_iter().filter(|stem| !group.contains(stem)).cloned().collect();
             group.extend(more);
         }
-        Self { key: key(text), loose_key: loose_key(text), stems, own_stems, phrases: phrases(spelt), lang }
+        let phrases = phrases(spelt);
+        Self { key: key(text), loose_key: loose_key(text), stems, own_stems, phrases, compounds: Vec::new(), lang }
+    }
+
+    /// Lets words be met that the vocabulary writes apart or together; `are_known` says of some stems which stand in a term.
+    #[must_use]
+    pub(super) fn with_compounds(self, text: &str, are_known: impl Fn(&[Vec<String>]) -> Vec<bool>) -> Self {
+        let mut compounds = compounds(text);
+        // A word that was read as one that says nothing leaves the others without their places.
+        compounds.retain(|compound| compound.words().end <= self.stems.len());
+        // An unknown stem would make the query look misspelt.
+        let each = |compound: &Compound| compound.looked_up().iter().map(|stem| vec![stem.clone()]).collect::<Vec<_>>();
+        let looked_up: Vec<Vec<String>> = compounds.iter().flat_map(each).collect();
+        if !looked_up.is_empty() {
+            let mut known = are_known(&looked_up).into_iter();
+            compounds.retain_mut(|compound| compound.keep(|_| known.next().unwrap_or_default()));
+        }
+        Self { compounds, ..self }
+    }
+
+    /// The stems that terms are looked up by, of each word: its own and those of its compounds.
+    pub(super) fn looked_up_stems(&self) -> Cow<'_, [Vec<String>]> {
+        if self.compounds.is_empty() {
+            return Cow::Borrowed(&self.stems);
+        }
+        let mut stems = self.stems.clone();
+        for compound in &self.compounds {
+            let Some(group) = stems.get_mut(compound.words().start) else { continue };
+            let more = compound.looked_up().iter().filter(|stem| !group.contains(stem)).cloned();
+            let more: Vec<String> = more.collect();
+            group.extend(more);
+        }
+        Cow::Owned(stems)
     }
 
     /// The keys of its phrases.
@@ -123,6 +158,8 @@ pub(super) struct Evidence {
     pub(super) matched: Match,
     /// 0..=1; for exact names, aliases and translations the confidence of the term.
     pub(super) score: f64,
+    /// Whether that term is an occasion to play the tag.
+    pub(super) is_occasion: bool,
 }
 
 /// A term that met the query, how, and how well.
@@ -154,7 +191,7 @@ impl Hit<'_> {
 
     fn evidence(&self) -> Evidence {
         let matched = Match { kind: self.kind, term: Some(self.term.term.clone()), lang: self.term.lang };
-        Evidence { matched, score: self.score }
+        Evidence { matched, score: self.score, is_occasion: self.term.section == Section::UsageContext }
     }
 }
 
@@ -209,6 +246,13 @@ impl<'a> Words<'a> {
                 }
             }
             of_term += u32::from(is_met);
+        }
+        for compound in &self.query.compounds {
+            let more = compound.words_met(&term.stems);
+            if more > 0 {
+                met[compound.words()].fill(1.0);
+                of_term = (of_term + more).min(words);
+            }
         }
         (of_term > 0).then(|| (met, f64::from(of_term) / f64::from(words.max(1))))
     }
@@ -420,6 +464,23 @@ mod tests {
         let together = best("slow night", &terms).score;
         assert!(together > best("slow night", &terms[..1]).score);
         assert!(together < 0.8);
+    }
+
+    #[test]
+    fn words_are_met_that_are_written_apart_or_together() {
+        for (query, text, other) in [
+            ("getting over a breakup", "break-up ballads", "break dance"),
+            ("candle light dinner", "candlelight", "light show"),
+            ("campfire singalong", "sing-along classics", "singing lessons"),
+        ] {
+            let gloss = Gloss::default();
+            let query = Query::new(query, query, None, &gloss).with_compounds(query, |stems| vec![true; stems.len()]);
+            let terms = [term(1, Section::UsageContext, text), term(2, Section::UsageContext, other)];
+            let terms = terms.into_iter().map(std::sync::Arc::new).collect();
+            let found = evidence(&query, &Recalled { terms, ..Recalled::default() });
+            let score = |id: i64| found.get(&id).map_or(0.0, |evidence| evidence.score);
+            assert!(score(1) > 0.2 && score(1) > score(2), "{text} {}, {other} {}", score(1), score(2));
+        }
     }
 
     #[test]

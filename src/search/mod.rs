@@ -7,6 +7,7 @@
 mod answer;
 mod ask;
 mod combine;
+mod compound;
 pub mod evaluation;
 mod fuse;
 mod gloss;

@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use super::{
     answer::{BranchExplanation, Degraded, SearchAnswer, SearchHit, SearchRequest, SearchRequestError},
     ask::{Asked, LEXICAL_LIMIT, Sections},
-    combine::{Found, combine},
+    combine::{Found, Unwanted, combine},
     fuse::Fused,
     reading::{Reading, guarded_keys, may_be_composite},
 };
@@ -131,12 +131,10 @@ impl Searcher {
         }
         let found = if reading.is_composite() {
             let wanted: Vec<Found> = asked.iter_mut().map(|asked| std::mem::take(&mut asked.found)).collect();
-            let unwanted: Vec<(&str, Found)> = reading
-                .unwanted
-                .iter()
-                .map(String::as_str)
-                .zip(left_out.into_iter().map(|asked| asked.found))
-                .collect();
+            let left_out = left_out.into_iter().map(|asked| (asked.found, asked.abstaining));
+            let unwanted = reading.unwanted.iter().zip(left_out);
+            let unwanted: Vec<Unwanted<'_>> =
+                unwanted.map(|(text, (found, abstaining))| Unwanted { text, found, abstaining }).collect();
             combine(&wanted, whole.as_ref().map(|whole| &whole.found), &unwanted)
         } else {
             asked.first_mut().map(|asked| std::mem::take(&mut asked.found)).unwrap_or_default()

@@ -1,5 +1,8 @@
 //! From the best results to what is related to them: a query for an occasion (`getting over a breakup`) meets the words of one tag
 //! (`heartbroken`), and means its relations, too (`sad`, `lonely`).
+//!
+//! That a query names an occasion shows in where its words stand: in the contexts of the best results, and not among what describes
+//! them. Occasions are answered by more relations, by moods first, and by what is nearer in meaning than the rest (docs/adr/0009).
 
 use std::collections::HashMap;
 
@@ -8,15 +11,30 @@ use super::{
     fuse::{FUSED_CEILING, Fused, round},
 };
 use crate::{
-    domain::{Synonyms, key},
+    domain::{Synonyms, TagType, key},
     store::CandidateTag,
 };
 
 /// So many of the best results say what they are related to.
 pub(super) const TOP: usize = 10;
 
-/// How much of what a tag lacks to the highest score its relations can give it.
-const SHARE: f64 = 0.5;
+/// How strongly relations raise a tag: where all of the best name it, by `1 − e^−0.5` of what it lacks to the highest score.
+const STRENGTH: f64 = 0.5;
+
+/// How much more strongly for an occasion, and again for a mood: an occasion calls for moods. They are a tenth of the labelled tags,
+/// and more than half of what people name for an occasion.
+const STRENGTH_OF_OCCASION: f64 = 4.0;
+const STRENGTH_OF_MOOD: f64 = 1.0;
+
+/// Up to the first part of the best scores contexts were met by chance; from the second on, all of a query is taken for an occasion.
+const CHANCE: f64 = 0.2;
+const WHOLLY_OCCASION: f64 = 2.0 / 3.0;
+
+/// What the nearest tag gains in its vector score, for an occasion; the others by their place between it and the tag of rank
+/// [`FAR_RANK`]. An occasion is far from any tag's text, which speaks of other things, too: calibrated on names, its cosines say
+/// nothing, but their order does.
+const NEAREST_GAIN: f64 = 0.7;
+const FAR_RANK: usize = 100;
 
 /// The best results, whose relations count; none where one is met by its name: then the query is that name and no other thing.
 pub(super) fn best(found: &Found, tags: &HashMap<i64, CandidateTag>) -> Vec<i64> {
@@ -33,11 +51,38 @@ pub(super) fn best(found: &Found, tags: &HashMap<i64, CandidateTag>) -> Vec<i64>
     best.into_iter().map(|(_, _, id)| id).collect()
 }
 
-/// Raises the candidates that the best results are related to: `score + 0.5 × (0.89 − score) × share`, where `share` is the part
-/// that those which name the candidate as related have of the sum of the best scores.
+/// How far the query names an occasion, 0 to 1: the part of the best scores that belongs to tags whose contexts met it.
+pub(super) fn occasion(found: &Found, best: &[i64]) -> f64 {
+    let (mut by_occasion, mut sum) = (0.0, 0.0);
+    for fused in best.iter().filter_map(|id| found.get(id)) {
+        sum += fused.score;
+        by_occasion += if fused.is_by_occasion { fused.score } else { 0.0 };
+    }
+    if sum > 0.0 { ((by_occasion / sum - CHANCE) / (WHOLLY_OCCASION - CHANCE)).clamp(0.0, 1.0) } else { 0.0 }
+}
+
+/// Lets the tags whose vectors are the nearest to an occasion rise, by their place among the [`FAR_RANK`] nearest.
+pub(super) fn bring_nearest(found: &mut Found, occasion: f64) {
+    let mut cosines: Vec<f32> = found.values().filter_map(|fused| fused.cosine).collect();
+    cosines.sort_unstable_by(|a, b| b.total_cmp(a));
+    let (Some(nearest), Some(far)) = (cosines.first(), cosines.get(FAR_RANK - 1).or(cosines.last())) else { return };
+    let width = f64::from(nearest - far);
+    if width <= 0.0 || occasion <= 0.0 {
+        return;
+    }
+    for fused in found.values_mut() {
+        let Some(cosine) = fused.cosine else { continue };
+        let place = (f64::from(cosine - far) / width).clamp(0.0, 1.0);
+        fused.bring_nearer(NEAREST_GAIN * occasion * place);
+    }
+}
+
+/// Raises the candidates that the best results are related to: `score + (1 − e^−(strength × share)) × (0.89 − score)`, where
+/// `share` is the part that those which name the candidate as related have of the sum of the best scores.
 pub(super) fn spread(
     found: &mut Found,
     best: &[i64],
+    occasion: f64,
     tags: &HashMap<i64, CandidateTag>,
     sections: &HashMap<i64, Synonyms>,
 ) {
@@ -56,9 +101,12 @@ pub(super) fn spread(
         return;
     }
     for (id, fused) in found.iter_mut() {
-        let Some(by) = tags.get(id).and_then(|tag| named.get(&*tag.key)) else { continue };
-        let share = (by / sum).min(1.0);
-        let raised = round(fused.score + SHARE * (FUSED_CEILING - fused.score).max(0.0) * share);
+        let Some(tag) = tags.get(id) else { continue };
+        let Some(by) = named.get(&*tag.key) else { continue };
+        let of_mood = if tag.tag_type == TagType::Mood { STRENGTH_OF_MOOD } else { 0.0 };
+        let strength = STRENGTH + occasion * (STRENGTH_OF_OCCASION + of_mood);
+        let part = 1.0 - (-strength * (by / sum).min(1.0)).exp();
+        let raised = round(fused.score + part * (FUSED_CEILING - fused.score).max(0.0));
         (fused.raised, fused.score) = (raised - fused.score, raised);
     }
 }
@@ -89,7 +137,7 @@ mod tests {
     }
 
     fn text(score: f64) -> Evidence {
-        Evidence { matched: Match { kind: MatchKind::Text, term: None, lang: None }, score }
+        Evidence { matched: Match { kind: MatchKind::Text, term: None, lang: None }, score, is_occasion: false }
     }
 
     #[test]
@@ -104,13 +152,48 @@ mod tests {
         assert!(!found[&2].is_answer());
         let best = best(&found, &tags);
         assert_eq!(best, [1, 3]);
-        spread(&mut found, &best, &tags, &sections);
+        spread(&mut found, &best, 0.0, &tags, &sections);
         let share = before[&1] / (before[&1] + before[&3]);
-        let expected = before[&2] + 0.5 * (0.89 - before[&2]) * share;
+        let expected = before[&2] + (1.0 - (-0.5 * share).exp()) * (0.89 - before[&2]);
         assert!((found[&2].score - expected).abs() < 1e-4, "{} {expected}", found[&2].score);
         assert!(found[&2].is_answer() && found[&2].score < 0.89);
         assert_eq!((found[&1].score, found[&3].score), (before[&1], before[&3]));
         assert!(found[&2].explanation().reason.contains("related"));
+    }
+
+    #[test]
+    fn words_in_contexts_make_an_occasion_and_words_in_descriptions_none() {
+        let by = |is_occasion| fuse(Some(&Evidence { is_occasion, ..text(0.8) }), None, &CALIBRATION);
+        let occasion = |first, second| occasion(&Found::from([(1, by(first)), (2, by(second))]), &[1, 2]);
+        assert_eq!((occasion(true, true), occasion(false, false)), (1.0, 0.0));
+        assert!((0.6..0.7).contains(&occasion(true, false)));
+    }
+
+    #[test]
+    fn an_occasion_calls_for_moods_and_for_what_is_nearest() {
+        let (mut tags, sections) = library();
+        if let Some(tag) = tags.get_mut(&4) {
+            tag.tag_type = TagType::Genre;
+        }
+        let found = || {
+            let near = |cosine| fuse(None, Some(cosine), &CALIBRATION);
+            Found::from([
+                (1, fuse(Some(&text(0.8)), None, &CALIBRATION)),
+                (2, near(0.1)),
+                (3, near(0.2)),
+                (4, near(0.1)),
+            ])
+        };
+        let score = |occasion, id: i64| {
+            let mut found = found();
+            bring_nearest(&mut found, occasion);
+            spread(&mut found, &[1], occasion, &tags, &sections);
+            found[&id].score
+        };
+        assert_eq!(score(0.0, 2), score(0.0, 4), "a mood and a genre, equally near");
+        assert!(score(0.2, 2) > score(0.2, 4) && score(0.2, 4) > score(0.0, 4));
+        assert!(score(1.0, 3) > score(0.5, 3) && score(0.5, 3) > score(0.0, 3), "the nearest");
+        assert!(score(1.0, 2) <= FUSED_CEILING);
     }
 
     #[test]
@@ -128,7 +211,7 @@ mod tests {
         let (tags, sections) = library();
         let mut found = Found::from([(2, fuse(None, Some(0.1), &CALIBRATION))]);
         let best = best(&found, &tags);
-        spread(&mut found, &best, &tags, &sections);
+        spread(&mut found, &best, 0.0, &tags, &sections);
         assert!(!found[&2].is_answer());
     }
 }

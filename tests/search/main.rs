@@ -4,6 +4,7 @@
 
 mod costs;
 mod properties;
+mod switch;
 
 use std::{
     sync::{
