@@ -201,7 +201,7 @@ pub async fn serve(
         if let Some(bridge) = bridge {
             tasks.spawn_on(bridge.run(stop.clone()), threads);
         }
-        tasks.spawn(app.outbound()?.run(stop.clone()));
+        tasks.spawn_on(app.outbound()?.run(stop.clone()), threads);
         let runner = app.runner(chosen.generator);
         let stop = stop.clone();
         tasks.spawn_on(async move { runner.run(stop).await }, threads);
