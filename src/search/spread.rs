@@ -30,6 +30,9 @@ const STRENGTH_OF_MOOD: f64 = 1.0;
 const CHANCE: f64 = 0.2;
 const WHOLLY_OCCASION: f64 = 2.0 / 3.0;
 
+/// Contexts that met the query with scores of less than this together may be chance: one tag alone, barely (`recette de lasagnes`).
+const LEAST_BY_OCCASION: f64 = 0.5;
+
 /// What the nearest tag gains in its vector score, for an occasion; the others by their place between it and the tag of rank
 /// [`FAR_RANK`]. An occasion is far from any tag's text, which speaks of other things, too: calibrated on names, its cosines say
 /// nothing, but their order does.
@@ -53,12 +56,13 @@ pub(super) fn best(found: &Found, tags: &HashMap<i64, CandidateTag>) -> Vec<i64>
 
 /// How far the query names an occasion, 0 to 1: the part of the best scores that belongs to tags whose contexts met it.
 pub(super) fn occasion(found: &Found, best: &[i64]) -> f64 {
-    let (mut by_occasion, mut sum) = (0.0, 0.0);
-    for fused in best.iter().filter_map(|id| found.get(id)) {
-        sum += fused.score;
-        by_occasion += if fused.is_by_occasion { fused.score } else { 0.0 };
+    let best: Vec<&Fused> = best.iter().filter_map(|id| found.get(id)).collect();
+    let sum: f64 = best.iter().map(|fused| fused.score).sum();
+    let by_occasion: f64 = best.iter().filter(|fused| fused.is_by_occasion).map(|fused| fused.score).sum();
+    if by_occasion < LEAST_BY_OCCASION {
+        return 0.0;
     }
-    if sum > 0.0 { ((by_occasion / sum - CHANCE) / (WHOLLY_OCCASION - CHANCE)).clamp(0.0, 1.0) } else { 0.0 }
+    ((by_occasion / sum - CHANCE) / (WHOLLY_OCCASION - CHANCE)).clamp(0.0, 1.0)
 }
 
 /// Lets the tags whose vectors are the nearest to an occasion rise, by their place among the [`FAR_RANK`] nearest.
@@ -163,10 +167,12 @@ mod tests {
 
     #[test]
     fn words_in_contexts_make_an_occasion_and_words_in_descriptions_none() {
-        let by = |is_occasion| fuse(Some(&Evidence { is_occasion, ..text(0.8) }), None, &CALIBRATION);
-        let occasion = |first, second| occasion(&Found::from([(1, by(first)), (2, by(second))]), &[1, 2]);
-        assert_eq!((occasion(true, true), occasion(false, false)), (1.0, 0.0));
-        assert!((0.6..0.7).contains(&occasion(true, false)));
+        let by = |is_occasion, score| fuse(Some(&Evidence { is_occasion, ..text(score) }), None, &CALIBRATION);
+        let occasion_of =
+            |score, first, second| occasion(&Found::from([(1, by(first, score)), (2, by(second, score))]), &[1, 2]);
+        assert_eq!((occasion_of(0.8, true, true), occasion_of(0.8, false, false)), (1.0, 0.0));
+        assert!((0.6..0.7).contains(&occasion_of(0.8, true, false)));
+        assert_eq!(occasion_of(0.4, true, false), 0.0, "one alone, barely met");
     }
 
     #[test]
