@@ -125,6 +125,7 @@ __all__ = [
     "ToolDescriptions",
     "ToolFormat",
     "ToolRequest",
+    "TraceId",
     "Track",
     "TrackTag",
     "Translations",
@@ -724,6 +725,8 @@ class Job(TypedDict):
 
     # Where it stands.
     state: JobState
+
+    trace_id: NotRequired[TraceId | None]
 
     # When it last changed.
     updated_at: str
@@ -1380,6 +1383,8 @@ class RevisionView(TypedDict):
     # Type of the tag at that time.
     tag_type: TagType
 
+    trace_id: NotRequired[TraceId | None]
+
     # The version that the change made. A proposal makes none: it has that of the row.
     version: int
 
@@ -1703,6 +1708,10 @@ class ToolRequest(TypedDict):
 
     # The path; `{…}` are arguments.
     path: str
+
+
+# The id of a trace: 32 hexadecimal digits in small letters, not all of them zero.
+TraceId: TypeAlias = str
 
 
 class Track(TypedDict):
