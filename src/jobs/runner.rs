@@ -182,41 +182,46 @@ impl Runner {
 
     /// Runs `work` while extending the leases of its jobs. `None` when all leases were lost (the jobs were cancelled or
     /// taken over), or when a stop was asked for and the work did not end in time: the jobs are then handed back.
+    ///
+    /// Work and heartbeat are polled together: work that waits for the database's one writer is given it in turn, and nobody
+    /// behind it would get it while the work is not polled.
     pub(super) async fn under_heartbeat<T>(
         &self,
         jobs: &[LeasedJob],
         stop: &CancellationToken,
         work: impl Future<Output = T>,
     ) -> Option<T> {
-        let leases: Vec<Lease> = jobs.iter().map(|leased| leased.lease.clone()).collect();
-        let mut beat = tokio::time::interval_at(
-            (Instant::now() + self.settings.lease / 3).into(),
-            (self.settings.lease / 3).max(Duration::from_millis(10)),
-        );
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let grace = async {
             stop.cancelled().await;
             tokio::time::sleep(STOP_GRACE).await;
         };
-        tokio::pin!(work, grace);
+        tokio::select! {
+            done = work => return Some(done),
+            () = self.extend_until_lost(jobs) => return None,
+            () = grace => {}
+        }
+        for leased in jobs {
+            let reason = "the worker was stopped".to_owned();
+            self.finish(leased, Finish::Release { reason, delay: Duration::ZERO }).await;
+        }
+        None
+    }
+
+    /// Extends the leases of jobs, three times in their length, until all of them are lost.
+    async fn extend_until_lost(&self, jobs: &[LeasedJob]) {
+        let leases: Vec<Lease> = jobs.iter().map(|leased| leased.lease.clone()).collect();
+        let period = (self.settings.lease / 3).max(Duration::from_millis(10));
+        let mut beat = tokio::time::interval_at((Instant::now() + period).into(), period);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                done = &mut work => return Some(done),
-                () = &mut grace => {
-                    for leased in jobs {
-                        let reason = "the worker was stopped".to_owned();
-                        self.finish(leased, Finish::Release { reason, delay: Duration::ZERO }).await;
-                    }
-                    return None;
+            beat.tick().await;
+            match self.store.extend_leases(&leases, self.settings.lease).await {
+                Ok(lost) if lost.len() == leases.len() => {
+                    tracing::warn!(jobs = lost.len(), "all leases of this work are lost; it is given up");
+                    return;
                 }
-                _ = beat.tick() => match self.store.extend_leases(&leases, self.settings.lease).await {
-                    Ok(lost) if lost.len() == leases.len() => {
-                        tracing::warn!(jobs = lost.len(), "all leases of this work are lost; it is given up");
-                        return None;
-                    }
-                    Ok(_) => {}
-                    Err(error) => tracing::warn!(%error, "leases could not be extended"),
-                },
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "leases could not be extended"),
             }
         }
     }
