@@ -1,6 +1,6 @@
 //! How fast raw strings become tags, and tracks become words, over the starter vocabulary: `cargo bench --bench resolve`.
 //!
-//! The strings are those of `data/eval/resolve.jsonl`, over and over with something different in each round; all on one thread.
+//! The strings are those of `data/eval/resolve.jsonl`, over and over with something different in each round, on all processors.
 //! `BENCH_STRINGS=FILE` takes the lines of a file instead.
 
 use std::time::{Duration, Instant};
