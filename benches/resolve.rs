@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use musonym::{
     domain::Lang,
     enrich::{
+        context::{ContextOptions, llm_context},
         on_all_processors,
         resolve::{ResolveOptions, Resolver},
         summary::{SummaryOptions, summarise},
@@ -49,22 +50,49 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
 
     let tracks: Vec<Track> = (0..TRACKS).map(|at| track(&strings, at)).collect();
-    let mut times = Vec::new();
-    for _ in 0..ROUNDS {
-        let started = Instant::now();
+    let mut both = vec![Duration::ZERO; ROUNDS];
+    let summaries = || {
         let options = SummaryOptions { lang: Lang::Fr, ..Default::default() };
-        let summaries = on_all_processors(&tracks, |track| summarise(track, &vocabulary, options));
-        std::hint::black_box(summaries.into_iter().collect::<Result<Vec<_>, _>>()?);
-        times.push(started.elapsed());
-    }
-    times.sort_unstable();
-    println!(
-        "{:<34} {:>8.1} ms median, {:.1} ms most   (all processors)",
-        "500 tracks summed up",
-        milliseconds(times[ROUNDS / 2]),
-        milliseconds(times[ROUNDS - 1])
-    );
+        let made = on_all_processors(&tracks, |track| summarise(track, &vocabulary, options));
+        Ok(serde_json::to_vec(&made.into_iter().collect::<Result<Vec<_>, _>>()?)?.len())
+    };
+    measure("500 tracks summed up", &mut both, summaries)?;
+    let contexts = || {
+        let options = ContextOptions { lang: Lang::Fr, ..Default::default() };
+        let made = on_all_processors(&tracks, |track| llm_context(track, &vocabulary, &options));
+        Ok(serde_json::to_vec(&made.into_iter().collect::<Result<Vec<_>, _>>()?)?.len())
+    };
+    measure("500 contexts for language models", &mut both, contexts)?;
+    print("both", &mut both);
     Ok(())
+}
+
+/// Carries something out in rounds, prints what they took and adds it to the times. What it answers is the size of its JSON, which
+/// is part of what is measured.
+fn measure(
+    name: &str,
+    times: &mut [Duration],
+    carry_out: impl Fn() -> Result<usize, Box<dyn std::error::Error>>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut own = Vec::new();
+    for time in times {
+        let started = Instant::now();
+        std::hint::black_box(carry_out()?);
+        own.push(started.elapsed());
+        *time += started.elapsed();
+    }
+    print(name, &mut own);
+    Ok(())
+}
+
+fn print(name: &str, times: &mut [Duration]) {
+    times.sort_unstable();
+    let (median, most) = (times[times.len() / 2], times[times.len() - 1]);
+    println!(
+        "{name:<34} {:>8.1} ms median, {:.1} ms most   (all processors)",
+        milliseconds(median),
+        milliseconds(most)
+    );
 }
 
 fn strings() -> Result<Vec<String>, Box<dyn std::error::Error>> {

@@ -128,13 +128,21 @@ impl Enricher {
         Ok(summaries.await??)
     }
 
-    /// What a language model should know of a track.
+    /// What a language model should know of tracks, in their order.
     ///
     /// # Errors
-    /// [`EnrichError::Track`] for a value out of range.
-    pub async fn llm_context(&self, track: Track, options: ContextOptions) -> Result<LlmContext, EnrichError> {
+    /// [`EnrichError::Track`] for the first value out of range.
+    pub async fn llm_contexts(
+        &self,
+        tracks: Vec<Track>,
+        options: ContextOptions,
+    ) -> Result<Vec<LlmContext>, EnrichError> {
         let vocabulary = self.vocabulary().await?;
-        Ok(apart(move || llm_context(&track, &vocabulary, &options)).await??)
+        let contexts = apart(move || {
+            let contexts = on_all_processors(&tracks, |track| llm_context(track, &vocabulary, &options));
+            contexts.into_iter().collect::<Result<Vec<_>, TrackError>>()
+        });
+        Ok(contexts.await??)
     }
 
     /// Creates what is suggested, and puts it where it was suggested.

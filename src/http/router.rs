@@ -47,6 +47,7 @@ fn guarded() -> OpenApiRouter<AppState> {
         .routes(routes!(enrich::summarise_track))
         .routes(routes!(enrich::summarise_tracks))
         .routes(routes!(enrich::llm_context))
+        .routes(routes!(enrich::llm_contexts))
         .routes(routes!(enrich::list_tools))
         .routes(routes!(jobs::list_jobs))
         .routes(routes!(jobs::job_by_id))

@@ -183,6 +183,37 @@ async fn tags_that_cannot_be() {
     }
 }
 
+/// Within the limit of a body: the name itself is refused, wherever it stands, and is not sent back.
+#[tokio::test]
+async fn a_name_of_a_megabyte_is_refused_and_not_repeated() {
+    let server = TestServer::start().await;
+    let name = "x".repeat(1_000_000);
+    let tag = json!({ "tag_type": "genre", "tag_name": name });
+    let dub = json!({ "tag_type": "genre", "tag_name": "dub" });
+    let track = json!({ "genres": [name] });
+    for (path, body, code) in [
+        ("/api/tags", json!({ "tag_type": "genre", "name": name }), "invalid_tag_name"),
+        (
+            "/api/synonyms",
+            json!({ "tag_type": "genre", "tag_name": name, "synonyms": { "search_terms": ["a"] } }),
+            "invalid_tag_name",
+        ),
+        ("/api/synonyms/lookup", json!({ "tags": [tag] }), "invalid_body"),
+        ("/api/tags/merge", json!({ "from": dub, "into": tag }), "invalid_body"),
+        ("/api/enrich/summary", track.clone(), "invalid_track"),
+        ("/api/enrich/summary/batch", json!({ "tracks": [{}, track] }), "invalid_track"),
+        ("/api/enrich/llm-context", track.clone(), "invalid_track"),
+        ("/api/enrich/llm-context/batch", json!({ "tracks": [{}, track] }), "invalid_track"),
+    ] {
+        let detail = server.post(path, body).await.problem(400, code);
+        assert!(detail.len() < 500, "{path} sends {} bytes back", detail.len());
+    }
+    let resolved = server.post("/api/resolve", json!({ "strings": [name, "dub"] })).await.json(200);
+    assert_eq!(resolved["results"][0]["error"]["code"], "too_long");
+    assert!(resolved["results"][1]["error"].is_null(), "the other string has its result");
+    assert_eq!(server.get("/api/tags").await.json(200)["items"], json!([]), "something was half written");
+}
+
 #[tokio::test]
 async fn methods_that_a_path_does_not_take() {
     let server = TestServer::start().await;

@@ -88,8 +88,10 @@ async fn a_value_out_of_range_is_named() {
             assert!(detail.contains(says), "{detail}");
         }
         let batch = json!({ "tracks": [{}, body] });
-        let detail = server.post("/api/enrich/summary/batch", batch).await.problem(400, "invalid_track");
-        assert!(detail.starts_with("tracks[1].audio."), "{detail}");
+        for path in ["/api/enrich/summary/batch", "/api/enrich/llm-context/batch"] {
+            let detail = server.post(path, batch.clone()).await.problem(400, "invalid_track");
+            assert!(detail.starts_with("tracks[1].audio."), "{detail}");
+        }
     }
     for (body, says) in [
         (json!({ "artist": "x" }), "unknown field `artist`"),
@@ -125,6 +127,23 @@ async fn a_language_model_is_told_within_its_budget() {
     assert!(short["tokens"]["estimated"].as_u64().unwrap() <= 60, "{short}");
     assert!(short["tokens"]["left_out"].as_u64().unwrap() > 0, "{short}");
     assert!(text.starts_with(short["text"].as_str().unwrap().lines().next().unwrap()));
+}
+
+#[tokio::test]
+async fn a_language_model_is_told_of_many_tracks_in_their_order() {
+    let server = library().await;
+    let path = "/api/enrich/llm-context/batch";
+    let body = json!({ "tracks": [track(), { "genres": ["disco"] }, {}], "max_tokens": 100, "lang": "fr" });
+    let answer = server.post(path, body).await.json(200);
+    let contexts = answer["contexts"].as_array().unwrap();
+    assert_eq!(contexts.len(), 3);
+    let mut alone = track();
+    (alone["max_tokens"], alone["lang"]) = (json!(100), json!("fr"));
+    assert_eq!(server.post("/api/enrich/llm-context", alone).await.json(200), contexts[0]);
+    assert_eq!(contexts[1]["facts"]["genres"], json!(["disco"]));
+    assert_eq!(contexts[2]["facts"], json!({}));
+    server.post(path, json!({ "tracks": vec![json!({}); 501] })).await.problem(400, "too_many_tracks");
+    server.post(path, json!({ "tracks": [], "max_tokens": 10 })).await.problem(400, "invalid_options");
 }
 
 /// A call of each tool, carried out as its description says.

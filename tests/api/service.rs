@@ -94,6 +94,7 @@ async fn the_openapi_document_is_served_and_lists_every_route() {
         "GET /readyz",
         "PATCH /api/tags/{tag_type}/{tag_name}",
         "POST /api/enrich/llm-context",
+        "POST /api/enrich/llm-context/batch",
         "POST /api/enrich/summary",
         "POST /api/enrich/summary/batch",
         "POST /api/jobs/batch",

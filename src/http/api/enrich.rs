@@ -99,6 +99,34 @@ pub(in crate::http) struct ContextBody {
     occasion: Option<String>,
 }
 
+/// Tracks that a language model is to know of.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct ContextBatchBody {
+    /// The tracks, up to 500.
+    #[schema(max_items = 500)]
+    tracks: Vec<Track>,
+    /// The language of the texts and the prompts.
+    #[schema(default = "en")]
+    lang: Option<Lang>,
+    /// The budget of each text in tokens, by an estimate on the high side.
+    #[schema(minimum = 50, maximum = 8000, default = 600)]
+    max_tokens: Option<usize>,
+    /// How many tracks the prompts ask for.
+    #[schema(minimum = 1, maximum = 500, default = 20)]
+    playlist: Option<usize>,
+    /// What the playlists should be for; left out, the first occasion that the tags of each track name.
+    #[schema(min_length = 1, max_length = 200, example = "dinner with friends")]
+    occasion: Option<String>,
+}
+
+/// What a language model should know of the tracks.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct ContextBatchAnswer {
+    /// One for each track, in order.
+    contexts: Vec<LlmContext>,
+}
+
 /// For whom tools are described.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -148,14 +176,7 @@ pub(in crate::http) async fn summarise_tracks(
     ApiJson(body): ApiJson<BatchBody>,
 ) -> Result<Json<BatchAnswer>, ApiError> {
     let BatchBody { tracks, lang, suggestions } = body;
-    let count = tracks.len();
-    if count > MAX_TRACKS {
-        let detail = format!("One call takes up to {MAX_TRACKS} tracks, not {count}; send several calls.");
-        return Err(ApiError::new(Code::TooManyTracks, detail));
-    }
-    for (at, track) in tracks.iter().enumerate() {
-        track.validate().map_err(|error| error.in_track(at))?;
-    }
+    check_all(&tracks)?;
     let summaries = state.enricher.summaries(tracks, options(lang, suggestions)?).await?;
     Ok(Json(BatchAnswer { summaries }))
 }
@@ -176,21 +197,35 @@ pub(in crate::http) async fn llm_context(
     ApiJson(body): ApiJson<ContextBody>,
 ) -> Result<Json<LlmContext>, ApiError> {
     let ContextBody { genres, moods, audio, lang, max_tokens, playlist, occasion } = body;
-    let options = ContextOptions {
-        lang: lang.unwrap_or(Lang::En),
-        max_tokens: within("max_tokens", max_tokens.unwrap_or(DEFAULT_TOKENS), MIN_TOKENS, MAX_TOKENS)?,
-        playlist: within("playlist", playlist.unwrap_or(DEFAULT_PLAYLIST), 1, MAX_PLAYLIST)?,
-        occasion,
-    };
-    if let Some(length) = options.occasion.as_ref().map(|text| text.trim().chars().count())
-        && !(1..=MAX_OCCASION_CHARS).contains(&length)
-    {
-        let detail = format!("occasion has 1 to {MAX_OCCASION_CHARS} characters, not {length}.");
-        return Err(ApiError::new(Code::InvalidOptions, detail));
-    }
+    let options = context_options(lang, max_tokens, playlist, occasion)?;
     let track = Track { genres, moods, audio };
     track.validate()?;
-    Ok(Json(state.enricher.llm_context(track, options).await?))
+    let mut contexts = state.enricher.llm_contexts(vec![track], options).await?;
+    contexts.pop().map(Json).ok_or_else(|| ApiError::internal("a track without a context"))
+}
+
+/// Many tracks for a language model
+///
+/// As `POST /api/enrich/llm-context`, for up to 500 tracks. A value out of range in one of them is an error of the whole.
+#[utoipa::path(
+    post,
+    path = "/api/enrich/llm-context/batch",
+    tag = "enrich",
+    request_body = ContextBatchBody,
+    responses(
+        (status = 200, description = "One context for each track", body = ContextBatchAnswer),
+        BadRequest, Unauthorized, BadBody, Failures,
+    ),
+)]
+pub(in crate::http) async fn llm_contexts(
+    State(state): State<AppState>,
+    ApiJson(body): ApiJson<ContextBatchBody>,
+) -> Result<Json<ContextBatchAnswer>, ApiError> {
+    let ContextBatchBody { tracks, lang, max_tokens, playlist, occasion } = body;
+    let options = context_options(lang, max_tokens, playlist, occasion)?;
+    check_all(&tracks)?;
+    let contexts = state.enricher.llm_contexts(tracks, options).await?;
+    Ok(Json(ContextBatchAnswer { contexts }))
 }
 
 /// Tools for an agent
@@ -212,6 +247,40 @@ fn options(lang: Option<Lang>, suggestions: Option<usize>) -> Result<SummaryOpti
     let defaults = SummaryOptions::default();
     let suggestions = within("suggestions", suggestions.unwrap_or(defaults.suggestions), 1, MAX_SUGGESTIONS)?;
     Ok(SummaryOptions { lang: lang.unwrap_or(defaults.lang), suggestions })
+}
+
+fn context_options(
+    lang: Option<Lang>,
+    max_tokens: Option<usize>,
+    playlist: Option<usize>,
+    occasion: Option<String>,
+) -> Result<ContextOptions, ApiError> {
+    let options = ContextOptions {
+        lang: lang.unwrap_or(Lang::En),
+        max_tokens: within("max_tokens", max_tokens.unwrap_or(DEFAULT_TOKENS), MIN_TOKENS, MAX_TOKENS)?,
+        playlist: within("playlist", playlist.unwrap_or(DEFAULT_PLAYLIST), 1, MAX_PLAYLIST)?,
+        occasion,
+    };
+    if let Some(length) = options.occasion.as_ref().map(|text| text.trim().chars().count())
+        && !(1..=MAX_OCCASION_CHARS).contains(&length)
+    {
+        let detail = format!("occasion has 1 to {MAX_OCCASION_CHARS} characters, not {length}.");
+        return Err(ApiError::new(Code::InvalidOptions, detail));
+    }
+    Ok(options)
+}
+
+/// Not more tracks than a call takes, each with values within their ranges.
+fn check_all(tracks: &[Track]) -> Result<(), ApiError> {
+    let count = tracks.len();
+    if count > MAX_TRACKS {
+        let detail = format!("One call takes up to {MAX_TRACKS} tracks, not {count}; send several calls.");
+        return Err(ApiError::new(Code::TooManyTracks, detail));
+    }
+    for (at, track) in tracks.iter().enumerate() {
+        track.validate().map_err(|error| error.in_track(at))?;
+    }
+    Ok(())
 }
 
 /// The number, where it is within these bounds.

@@ -15,6 +15,8 @@ from .types import (
     BatchBody,
     BatchRequest,
     BatchesPage,
+    ContextBatchAnswer,
+    ContextBatchBody,
     ContextBody,
     CreateBody,
     CreateTagBody,
@@ -76,6 +78,12 @@ class Client(Http):
         occasion.
         """
         return cast("LlmContext", self._json("POST", "/api/enrich/llm-context", body=body))
+
+    def llm_contexts(self, body: ContextBatchBody) -> ContextBatchAnswer:
+        """Many tracks for a language model. As `POST /api/enrich/llm-context`, for up to 500 tracks. A value out of
+        range in one of them is an error of the whole.
+        """
+        return cast("ContextBatchAnswer", self._json("POST", "/api/enrich/llm-context/batch", body=body))
 
     def summarise_track(self, body: SummaryBody) -> Summary:
         """A track in words. A few sentences in English or French, its tags as the library knows them, what was
@@ -450,6 +458,12 @@ class AsyncClient(AsyncHttp):
         occasion.
         """
         return cast("LlmContext", await self._json("POST", "/api/enrich/llm-context", body=body))
+
+    async def llm_contexts(self, body: ContextBatchBody) -> ContextBatchAnswer:
+        """Many tracks for a language model. As `POST /api/enrich/llm-context`, for up to 500 tracks. A value out of
+        range in one of them is an error of the whole.
+        """
+        return cast("ContextBatchAnswer", await self._json("POST", "/api/enrich/llm-context/batch", body=body))
 
     async def summarise_track(self, body: SummaryBody) -> Summary:
         """A track in words. A few sentences in English or French, its tags as the library knows them, what was

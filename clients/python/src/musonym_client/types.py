@@ -25,6 +25,8 @@ __all__ = [
     "Component",
     "ComponentState",
     "Confidence",
+    "ContextBatchAnswer",
+    "ContextBatchBody",
     "ContextBody",
     "Corrected",
     "CreateBody",
@@ -392,6 +394,31 @@ ComponentState: TypeAlias = Literal["ok", "degraded", "down", "waiting"]
 
 # How far a row or term can be trusted: a real number, 0 (not at all) to 1 (a person said so).
 Confidence: TypeAlias = float
+
+
+class ContextBatchAnswer(TypedDict):
+    """What a language model should know of the tracks."""
+
+    # One for each track, in order.
+    contexts: list[LlmContext]
+
+
+class ContextBatchBody(TypedDict):
+    """Tracks that a language model is to know of."""
+
+    lang: NotRequired[Lang | None]
+
+    # The budget of each text in tokens, by an estimate on the high side.
+    max_tokens: NotRequired[int | None]
+
+    # What the playlists should be for; left out, the first occasion that the tags of each track name.
+    occasion: NotRequired[str | None]
+
+    # How many tracks the prompts ask for.
+    playlist: NotRequired[int | None]
+
+    # The tracks, up to 500.
+    tracks: list[Track]
 
 
 class ContextBody(TypedDict):
