@@ -4,6 +4,7 @@
 
 mod configuration;
 mod data;
+mod eval;
 mod formats;
 mod help;
 mod import;

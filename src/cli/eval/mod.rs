@@ -40,6 +40,7 @@ const TOLERANCE: f64 = 0.01;
   musonym eval queries.jsonl --svg quality.svg
   musonym eval queries.jsonl --misses --json > quality.json
   musonym eval queries.jsonl --baseline quality.json     fails on a loss
+  musonym eval queries.jsonl --only hybrid               the whole search alone
 
 FILE has one query a line: {\"q\", \"lang\", \"kind\", \"relevant\": [{\"tag_type\",
 \"name\"}]}; kind is alias, spelling, translation, typo, description, context or
@@ -54,6 +55,9 @@ pub(super) struct EvalArgs {
     /// Fail when nDCG@10 of the whole search is more than 0.01 below that of this file (made by --json)
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+    /// Measure this way of searching alone, for example hybrid
+    #[arg(long, value_name = "CONFIGURATION")]
+    only: Option<String>,
     /// Draw nDCG@10 by kind of query
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -97,6 +101,9 @@ const BY_KIND: [&str; 6] = ["lexical", "vector", "no-gloss", NO_LEXICON, "standb
 pub(super) async fn run(args: EvalArgs, mut settings: Settings) -> Result<(), CliError> {
     let queries = read_queries(&args.file)?;
     let baseline = args.baseline.as_deref().map(read_report).transpose()?;
+    if args.only.as_deref() == Some(NO_LEXICON) && !args.starter {
+        return Err(CliError::Failed(format!("--only {NO_LEXICON} is measured with --starter")));
+    }
     let shutdown = Shutdown::on_signals()?;
     let folder = if args.starter { Some(tempfile_folder()?) } else { None };
     if let Some(folder) = &folder {
@@ -104,10 +111,11 @@ pub(super) async fn run(args: EvalArgs, mut settings: Settings) -> Result<(), Cl
         settings.generate.provider = crate::config::GenerateProvider::Lexicon;
     }
     let mut report = measured(settings.clone(), args.starter.then_some(Starter::Lexicon), &shutdown, async |app| {
-        measure_all(app, &queries, args.misses, &shutdown).await
+        measure_all(app, &queries, args.only.as_deref(), args.misses, &shutdown).await
     })
     .await;
-    if let (Some(folder), Ok(report)) = (&folder, &mut report) {
+    let names_alone = folder.as_ref().filter(|_| args.only.as_deref().is_none_or(|only| only == NO_LEXICON));
+    if let (Some(folder), Ok(report)) = (names_alone, &mut report) {
         settings.database = Database::Sqlite(folder.join("names.db"));
         let names_alone = measured(settings, Some(Starter::NamesAlone), &shutdown, async |app| {
             measure(app, &queries, &[Way::new(NO_LEXICON, |_| {})], false, &shutdown).await
@@ -249,10 +257,11 @@ impl Way {
     }
 }
 
-/// Every way of searching that this database allows, one after the other.
+/// Every way of searching that this database allows, or the only one that is asked for, one after the other.
 async fn measure_all(
     app: &App,
     queries: &[LabelledQuery],
+    only: Option<&str>,
     list_misses: bool,
     shutdown: &Shutdown,
 ) -> Result<Report, CliError> {
@@ -272,6 +281,13 @@ async fn measure_all(
         ]);
     }
     ways.push(Way::new(WHOLE, |_| {}));
+    if let Some(only) = only {
+        let names = ways.iter().map(|way| way.name).collect::<Vec<_>>().join(", ");
+        ways.retain(|way| way.name == only);
+        if ways.is_empty() && only != NO_LEXICON {
+            return Err(CliError::Failed(format!("--only takes {names} or {NO_LEXICON}, not {only}")));
+        }
+    }
     Ok(Report { configurations: measure(app, queries, &ways, list_misses, shutdown).await? })
 }
 
