@@ -54,6 +54,15 @@ async fn main() {
             took.as_secs_f64(),
             (took.as_secs_f64() - embedding - generating) * 1000.0 / f64::from(u32::try_from(tags).unwrap())
         );
+        if parallel == 1 {
+            let generations = ollama.generations();
+            let mut idle: Vec<Duration> = generations.windows(2).map(|pair| pair[1].0 - pair[0].1).collect();
+            idle.sort_unstable();
+            let (median, p90) = (idle[idle.len() / 2], idle[idle.len() * 9 / 10]);
+            println!(
+                "    from an answer to the next question {median:.1?} median, {p90:.1?} p90 (embedding lies between some)"
+            );
+        }
     }
     let kinds = vec![
         Fault::Status(500, "something else".to_owned()),

@@ -15,7 +15,7 @@ mod vectors;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -106,6 +106,8 @@ struct State {
     generate_bodies: Vec<serde_json::Value>,
     embed_bodies: Vec<serde_json::Value>,
     traceparents: Vec<Option<String>>,
+    /// When each call of generate came and was answered.
+    generations: Vec<(Instant, Instant)>,
 }
 
 struct Shared {
@@ -304,6 +306,11 @@ impl FakeOllama {
     /// The header `traceparent` of each call of `/api/generate`.
     pub fn traceparents(&self) -> Vec<Option<String>> {
         self.shared.state().traceparents.clone()
+    }
+
+    /// When each call of `/api/generate` came and was answered, in the order of the answers; those without one are left out.
+    pub fn generations(&self) -> Vec<(Instant, Instant)> {
+        self.shared.state().generations.clone()
     }
 
     /// How often one model had to make room for another. Capacity: one model.

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::Router;
@@ -131,6 +132,7 @@ impl State {
 }
 
 async fn generate(FromState(shared): App, headers: HeaderMap, body: Bytes) -> Response {
+    let came = Instant::now();
     let traceparent = headers.get("traceparent").map(|value| value.to_str().unwrap().to_owned());
     shared.state().traceparents.push(traceparent);
     let fault = match arrive(&shared, "generate").await {
@@ -173,6 +175,7 @@ async fn generate(FromState(shared): App, headers: HeaderMap, body: Bytes) -> Re
         _ => scripted.map_or_else(|| answers::answer_for(&tag), |answer| (answer, false)),
     };
     let another = fault == Some(Fault::AnotherModel);
+    state.generations.push((came, Instant::now()));
     Json(json!({
         "model": if another { "another:latest" } else { &model.name },
         "created_at": "2026-08-01T12:00:00.000000000Z",
