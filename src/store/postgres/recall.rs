@@ -36,6 +36,12 @@ const NAMES: &str = "'name', 'search_terms', 'translations'";
 /// All sections.
 const SECTIONS: &str = "'name', 'search_terms', 'translations', 'related_tags', 'usage_context'";
 
+/// Leaves of terms those of an active row of the type that is asked for, looked up one by one: a join would be planned without
+/// knowing how few terms there are, and read all rows.
+const OF_ACTIVE: &str = "CROSS JOIN LATERAL (
+                SELECT FROM mir_synonym s WHERE s.id = t.synonym_id AND s.is_active AND ($7 IS NULL OR s.tag_type = $7) LIMIT 1
+            ) AS active";
+
 /// The statement over where the vectors of a space lie. Numbers stand in it as such: behind a parameter the planner would have
 /// to guess them, and guesses that an index does not pay.
 ///
@@ -67,8 +73,7 @@ fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> 
                     SELECT id, synonym_id, stems, term FROM synonym_term
                     WHERE term_key = part.key AND section = part.section AND status = 'active' LIMIT {share}
                 ) AS hit
-            ) AS t JOIN mir_synonym s ON s.id = t.synonym_id AND s.is_active
-            WHERE $7 IS NULL OR s.tag_type = $7
+            ) AS t {OF_ACTIVE}
             ORDER BY weight DESC, t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term
             LIMIT {share}
         ), met AS (
@@ -91,16 +96,15 @@ fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> 
             GROUP BY id
         ), worded AS (
             SELECT t.id, t.synonym_id, t.section, t.stems, t.term, 2 AS way, t.weight
-            FROM met AS t JOIN mir_synonym s ON s.id = t.synonym_id AND s.is_active
-            WHERE $7 IS NULL OR s.tag_type = $7
+            FROM met AS t {OF_ACTIVE}
             ORDER BY t.weight DESC, t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term
             LIMIT {term_limit}
         ), misspelt AS (
             SELECT t.id, t.synonym_id, t.section, t.stems, t.term, 1 AS way,
                 CASE WHEN t.term_key LIKE $12 THEN {PREFIX_WORTH} ELSE similarity(t.term_key, $5) END::float8 AS weight
-            FROM synonym_term t JOIN mir_synonym s ON s.id = t.synonym_id AND s.is_active
+            FROM synonym_term t {OF_ACTIVE}
             WHERE $5 IS NOT NULL AND (t.term_key % $5 OR t.term_key LIKE $12) AND t.status = 'active'
-                AND t.section IN ({NAMES}) AND ($7 IS NULL OR s.tag_type = $7)
+                AND t.section IN ({NAMES})
                 AND NOT EXISTS (SELECT 1 FROM keyed WHERE weight = 1 AND section IN ({NAMES}))
             ORDER BY weight DESC, t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term
             LIMIT {share}
