@@ -40,7 +40,8 @@ fn connect_options(options: &SqliteOptions) -> SqliteConnectOptions {
         // In KiB, a connection: searches read from memory, and what the system caches is shared.
         .pragma("cache_size", "-2048")
         .log_statements(tracing::log::LevelFilter::Trace)
-        .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(1));
+        // A small machine takes seconds to read a large library at the start.
+        .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(10));
     match options.max_pages {
         Some(pages) => connect.pragma("max_page_count", pages.to_string()),
         None => connect,
