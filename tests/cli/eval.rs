@@ -15,8 +15,8 @@ fn library() -> Home {
     let good =
         [query("dnb", "en", "alias", "Drum & Bass"), query("accordéon parisien", "fr", "description", "musette")];
     let bad = [query("dnb", "en", "alias", "musette"), query("bossanova", "en", "spelling", "musette")];
-    home.file("good.jsonl", &good.concat());
-    home.file("mixed.jsonl", &[good.concat(), bad.concat()].concat());
+    home.file("good.jsonl", good.concat());
+    home.file("mixed.jsonl", [good.concat(), bad.concat()].concat());
     home
 }
 

@@ -227,7 +227,7 @@ mod tests {
         for (name, french) in [
             ("dark minimal techno", Some("techno minimale sombre")),
             ("turkish salsa", Some("salsa turque")),
-            ("japanese folk", Some("folk du Japon")),
+            ("chilean folk", Some("folk du Chili")),
             ("brutal folk", None),
             ("boozy techno", None),
             ("Opéra pour enfants", None),
