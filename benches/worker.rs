@@ -21,8 +21,9 @@ fn number(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// How long so many tags take until the last is generated and embedded, and the fake that answered.
-async fn run(tags: usize, answer: Duration, parallel: usize, faults: Vec<Fault>) -> (Duration, FakeOllama) {
+/// How long so many tags take until the last is generated and embedded, in how many calls they were embedded, and the fake that
+/// answered.
+async fn run(tags: usize, answer: Duration, parallel: usize, faults: Vec<Fault>) -> (Duration, usize, FakeOllama) {
     let ollama = FakeOllama::start().await;
     let settings = RunnerSettings { parallel, retry_base: Duration::from_millis(50), ..RunnerSettings::default() };
     let worker = Worker::new(&ollama, 1, answer * 3, settings).await;
@@ -31,11 +32,12 @@ async fn run(tags: usize, answer: Duration, parallel: usize, faults: Vec<Fault>)
     worker.add_tags("benchmark genre", tags).await;
     ollama.set_delay(answer);
     ollama.mix_faults(if faults.is_empty() { 0 } else { 15 }, faults);
+    let embedded_before = ollama.embed_calls();
     let began = Instant::now();
     worker.settle().await;
     let took = began.elapsed();
     assert_eq!(worker.jobs(JobState::Dead).await.len(), 0);
-    (took, ollama)
+    (took, ollama.embed_calls() - embedded_before, ollama)
 }
 
 #[tokio::main]
@@ -43,11 +45,11 @@ async fn main() {
     let tags = number("BENCH_TAGS", 100);
     let answer = Duration::from_millis(number("BENCH_ANSWER_MS", 200).try_into().unwrap());
     for parallel in [1, 2, 4] {
-        let (took, ollama) = run(tags, answer, parallel, Vec::new()).await;
+        let (took, embed_calls, ollama) = run(tags, answer, parallel, Vec::new()).await;
         let generating = answer.as_secs_f64() * f64::from(u32::try_from(tags).unwrap())
             / f64::from(u32::try_from(parallel).unwrap());
         // Batches of embeddings take one answer's time each, and are no overhead.
-        let embedding = answer.as_secs_f64() * f64::from(u32::try_from(ollama.embed_calls()).unwrap());
+        let embedding = answer.as_secs_f64() * f64::from(u32::try_from(embed_calls).unwrap());
         let ratio = (took.as_secs_f64() - embedding) / generating;
         println!(
             "{tags} tags, {parallel} at once: {:.2} s, of which {embedding:.2} s embedding; n × G / P {generating:.2} s, ratio {ratio:.3}, {:.1} ms a tag",
@@ -76,8 +78,8 @@ async fn main() {
     ];
     let hang_share = kinds.iter().filter(|fault| **fault == Fault::Hang).count();
     let kinds_count = kinds.len();
-    let (whole, _) = run(tags, answer, 1, Vec::new()).await;
-    let (faulty, ollama) = run(tags, answer, 1, kinds).await;
+    let (whole, ..) = run(tags, answer, 1, Vec::new()).await;
+    let (faulty, _, ollama) = run(tags, answer, 1, kinds).await;
     let hangs = ollama.mixed_faults() / kinds_count * hang_share;
     let hung = answer.as_secs_f64() * 3.0 * f64::from(u32::try_from(hangs).unwrap());
     println!(
