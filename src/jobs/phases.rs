@@ -2,12 +2,12 @@
 //! not evict each other at every job.
 
 use std::{
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
 use futures_util::future::join_all;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -21,8 +21,9 @@ use crate::{
     store::{ClaimOrder, StoreError},
 };
 
-/// Claims of generation after which waiting embeddings get their turn.
-const GENERATION_PHASE: u32 = 64;
+/// Claims of each slot of generation after which waiting embeddings get their turn. At the end of a phase slots wait for the last of
+/// them, and a phase is as long with many as with one.
+const GENERATION_PHASE: usize = 64;
 
 /// Batches after which waiting generations get their turn.
 const EMBEDDING_PHASE: u32 = 64;
@@ -33,9 +34,14 @@ const LONGEST_PHASE: Duration = Duration::from_secs(1800);
 /// A phase of generation, as its slots see it.
 struct Phase {
     began: Instant,
-    claims: AtomicU32,
+    claims: AtomicUsize,
+    /// How many claims it may have.
+    most: usize,
     /// Slots that wait for a generator.
     busy: watch::Sender<usize>,
+    /// Held from storing to claiming. Slots whose answers come together would otherwise all store before the first of them
+    /// claims, and go on coming together; so they part.
+    turn: Mutex<()>,
     /// Told whenever synonyms may have been stored.
     stored: Notify,
     /// Cancelled when all slots have ended.
@@ -43,18 +49,20 @@ struct Phase {
 }
 
 impl Phase {
-    fn begin() -> Self {
+    fn begin(slots: usize) -> Self {
         Self {
             began: Instant::now(),
-            claims: AtomicU32::new(0),
+            claims: AtomicUsize::new(0),
+            most: GENERATION_PHASE.saturating_mul(slots),
             busy: watch::Sender::new(0),
+            turn: Mutex::default(),
             stored: Notify::new(),
             closed: CancellationToken::new(),
         }
     }
 
     fn is_over(&self) -> bool {
-        self.claims.load(Ordering::Relaxed) >= GENERATION_PHASE || self.began.elapsed() >= LONGEST_PHASE
+        self.claims.load(Ordering::Relaxed) >= self.most || self.began.elapsed() >= LONGEST_PHASE
     }
 }
 
@@ -71,9 +79,10 @@ impl Runner {
     /// model in this process does meanwhile. All of it is polled together and never waits for each other with a transaction
     /// open.
     async fn generation_phase(&self, stop: &CancellationToken) -> bool {
-        let phase = Phase::begin();
+        let count = self.settings.parallel.max(1);
+        let phase = Phase::begin(count);
         let slots = async {
-            join_all((0..self.settings.parallel.max(1)).map(|_| self.generation_slot(&phase, stop))).await;
+            join_all((0..count).map(|_| self.generation_slot(&phase, stop))).await;
             phase.closed.cancel();
         };
         tokio::join!(slots, self.attend(&phase, stop));
@@ -82,20 +91,19 @@ impl Runner {
     }
 
     /// One generation after the other, until the phase is over or nothing waits while no other slot works. What one has brought
-    /// is stored while the next is claimed and prepared: the generator waits for the longer of both, not for their sum. It is
-    /// stored before the next is asked for, so that a killed worker costs one generation at most.
+    /// is stored while it is found out what comes next, and before that is asked for, so that a killed worker costs one generation
+    /// at most.
     async fn generation_slot(&self, phase: &Phase, stop: &CancellationToken) {
         let (mut changes, mut busy) = (self.store.changes(), phase.busy.subscribe());
         let mut written = Written::default();
         while !phase.is_over() && !stop.is_cancelled() {
             changes.mark_unchanged();
             busy.mark_unchanged();
-            let next = async {
-                let jobs = self.claim_generation(phase).await?;
-                Some(self.prepare(jobs).await)
-            };
-            let (next, ()) = tokio::join!(next, self.store_in(phase, std::mem::take(&mut written), stop));
-            let Some(jobs) = next else {
+            let turn = phase.turn.lock().await;
+            let storing = self.store_in(phase, std::mem::take(&mut written), stop);
+            let (claimed, ()) = tokio::join!(self.claim_generation(phase), storing);
+            drop(turn);
+            let Some(claimed) = claimed else {
                 if *busy.borrow() == 0 {
                     return;
                 }
@@ -103,8 +111,9 @@ impl Runner {
                 continue;
             };
             show_phase(Some(JobKind::Generate));
+            let prepared = self.prepare(claimed).await;
             let began = Instant::now();
-            let (ended, brought) = self.generate_prepared(jobs, stop).await;
+            let (ended, brought) = self.generate_prepared(prepared, stop).await;
             written = brought;
             let mut lane = self.generate_lane.lock().await;
             note_end(JobKind::Generate, &mut lane, Ok(ended));

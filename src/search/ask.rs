@@ -65,7 +65,7 @@ impl Searcher {
         let (spelt, corrected) = self.spell(text, request);
         let gloss = self.gloss(&spelt, request).await?;
         let query = Query::new(text, &spelt, request.lang, &gloss)
-            .with_compounds(&spelt, |stems| self.store.known_words(stems));
+            .with_compounds(&spelt, &gloss, |stems| self.store.known_words(stems));
         let started = Instant::now();
         let mut embedding = self.embed(request, &gloss).await;
         let mut embedding_took = started.elapsed();

@@ -1,10 +1,14 @@
-//! Words written apart or together: a query for a `breakup` means `break-up ballads`, one for `candle light` means `candlelight`.
+//! Words that a term says otherwise, all of them together. Written apart or joined: a query for a `breakup` means `break-up ballads`,
+//! one for `candle light` means `candlelight`. Or in English: `apéro entre amis` means `drinks with old friends`.
 
 use std::ops::Range;
 
-use super::gloss::is_small_word;
+use super::{
+    answer::Glossed,
+    gloss::{Gloss, is_small_word},
+};
 use crate::{
-    domain::{parse_stems, stem_groups, telling_words},
+    domain::{parse_stems, split_elisions, stem_groups, telling_words, words},
     embed::is_english_word,
 };
 
@@ -34,6 +38,13 @@ pub(super) enum Compound {
         /// The stems of the one word.
         stems: Vec<String>,
     },
+    /// Words whose English is a phrase, or that are one themselves: met by all words of the English, for of several one would do.
+    English {
+        /// The places of the words.
+        words: Range<usize>,
+        /// The stems of each word of the English, the longest first: it is likely to stand in the fewest terms.
+        parts: Vec<Vec<String>>,
+    },
 }
 
 impl Compound {
@@ -42,6 +53,7 @@ impl Compound {
         match self {
             Self::Apart { word, .. } => *word..word + 1,
             Self::Together { first, .. } => *first..first + 2,
+            Self::English { words, .. } => words.clone(),
         }
     }
 
@@ -50,6 +62,7 @@ impl Compound {
         match self {
             Self::Apart { parts: [verb, _], .. } => verb,
             Self::Together { stems, .. } => stems,
+            Self::English { parts, .. } => parts.first().map_or(&[], Vec::as_slice),
         }
     }
 
@@ -58,6 +71,10 @@ impl Compound {
         let stems = match self {
             Self::Apart { parts: [verb, _], .. } => verb,
             Self::Together { stems, .. } => stems,
+            Self::English { parts, .. } => {
+                let Some(longest) = parts.first_mut() else { return false };
+                longest
+            }
         };
         stems.retain(|stem| is_known(stem));
         !stems.is_empty()
@@ -80,11 +97,39 @@ impl Compound {
                 2 * u32::from(is_met)
             }
             Self::Together { stems, .. } => u32::from(words.any(|word| meets(word, stems))),
+            Self::English { parts, .. } => {
+                let has = |part: &Vec<String>| parse_stems(term_stems).any(|word| meets(word, part));
+                if parts.iter().all(has) { parts.len().try_into().unwrap_or(u32::MAX) } else { 0 }
+            }
         }
     }
 }
 
-/// All that a query may mean.
+/// What the words of a query say in English, where that takes more than one word for one.
+pub(super) fn in_english(text: &str, gloss: &Gloss) -> Vec<Compound> {
+    let (all, telling) = (words(&split_elisions(text)), telling_words(text));
+    let mut from_here = 0;
+    let mut compounds = Vec::new();
+    for Glossed { from, to } in &gloss.glossed {
+        let phrase: Vec<&str> = from.split(' ').collect();
+        let place = all.get(from_here..).and_then(|rest| rest.windows(phrase.len()).position(|words| words == phrase));
+        let Some(place) = place.map(|place| place + from_here) else { continue };
+        from_here = place + phrase.len();
+        let first = telling.iter().take_while(|(at, _)| *at < place).count();
+        let words = first..telling.iter().take_while(|(at, _)| *at < from_here).count();
+        let mut parts = stem_groups(to);
+        // Of one word for one its stems know.
+        let is_phrase = from.contains(' ') || to.contains(' ');
+        if !is_phrase || words.is_empty() || parts.is_empty() {
+            continue;
+        }
+        parts.sort_by_key(|stems| std::cmp::Reverse(stems.iter().map(String::len).max()));
+        compounds.push(Compound::English { words, parts });
+    }
+    compounds
+}
+
+/// All that a query may write otherwise.
 pub(super) fn compounds(text: &str) -> Vec<Compound> {
     let words = telling_words(text);
     let stems = |word: &str| stem_groups(word).concat();
@@ -121,6 +166,21 @@ mod tests {
         assert_eq!(met("breakup", "make up your mind, then break"), [0; 0]);
         assert_eq!(met("group", "up the hill"), [0; 0]);
         assert_eq!(met("barbecue entre potes", "entrepôts"), [0; 0]);
+    }
+
+    #[test]
+    fn french_phrases_are_met_by_all_of_their_english() {
+        let glossed = |from: &str, to: &str| Glossed { from: from.to_owned(), to: to.to_owned() };
+        let gloss = Gloss {
+            glossed: vec![glossed("musique", "music"), glossed("apero entre amis", "drinks with friends")],
+            ..Gloss::default()
+        };
+        let compounds = in_english("une musique d'apéro entre amis", &gloss);
+        let met = |term: &str| compounds.iter().map(|compound| compound.words_met(&stems(term))).collect::<Vec<_>>();
+        assert_eq!(met("drinks with old friends"), [2]);
+        assert_eq!(met("dinner with friends"), [0]);
+        assert_eq!(compounds[0].words(), 0..3, "of the words that say something");
+        assert!(in_english("une musique d'apéro", &gloss).is_empty(), "the phrase is not there");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
 
 use super::{
     answer::{Match, MatchKind},
-    compound::{Compound, compounds},
+    compound::{Compound, compounds, in_english},
     gloss::{Gloss, other_stems},
     typing::{errors, letters, may_be_near},
 };
@@ -89,10 +89,17 @@ impl Query {
         Self { key: key(text), loose_key: loose_key(text), stems, own_stems, phrases, compounds: Vec::new(), lang }
     }
 
-    /// Lets words be met that the vocabulary writes apart or together; `are_known` says of some stems which stand in a term.
+    /// Lets words be met that the vocabulary writes apart or together, and phrases by their English; `are_known` says of some stems
+    /// which stand in a term.
     #[must_use]
-    pub(super) fn with_compounds(self, text: &str, are_known: impl Fn(&[Vec<String>]) -> Vec<bool>) -> Self {
+    pub(super) fn with_compounds(
+        self,
+        text: &str,
+        gloss: &Gloss,
+        are_known: impl Fn(&[Vec<String>]) -> Vec<bool>,
+    ) -> Self {
         let mut compounds = compounds(text);
+        compounds.extend(in_english(text, gloss));
         // A word that was read as one that says nothing leaves the others without their places.
         compounds.retain(|compound| compound.words().end <= self.stems.len());
         // An unknown stem would make the query look misspelt.
@@ -474,7 +481,8 @@ mod tests {
             ("campfire singalong", "sing-along classics", "singing lessons"),
         ] {
             let gloss = Gloss::default();
-            let query = Query::new(query, query, None, &gloss).with_compounds(query, |stems| vec![true; stems.len()]);
+            let query =
+                Query::new(query, query, None, &gloss).with_compounds(query, &gloss, |stems| vec![true; stems.len()]);
             let terms = [term(1, Section::UsageContext, text), term(2, Section::UsageContext, other)];
             let terms = terms.into_iter().map(std::sync::Arc::new).collect();
             let found = evidence(&query, &Recalled { terms, ..Recalled::default() });

@@ -323,6 +323,10 @@ pub trait SearchStore: Send + Sync {
 
     /// A number that has risen whenever anything that a search answers with may have changed. Cheap.
     fn vocabulary_version(&self) -> i64;
+
+    /// Takes in what anybody has committed until now, so that the next search answers from it. A writer has done so before
+    /// it is acknowledged; whoever has read of another's write asks for it here.
+    async fn catch_up(&self) -> Result<()>;
 }
 
 /// What the linter reads; what it makes of that is in [`crate::lint`].

@@ -112,6 +112,11 @@ async fn generation_is_handed_over_to_python_workers() {
     let terms = row["synonyms"]["search_terms"].as_array().unwrap();
     assert!(terms.contains(&json!("hauntology by python")), "{row}");
     assert_eq!(server.get("/api/synonyms/genre/impossible").await.0, 404);
+    let (_, jobs) = server.get("/api/jobs?kind=generate&state=succeeded&limit=1").await;
+    let heard: String =
+        redis::from_redis_value(stage.redis.command(&["GET", "traceparent of hauntology"]).await).unwrap();
+    let trace = jobs["items"][0]["trace_id"].as_str().unwrap();
+    assert!(heard.contains(trace), "the task belongs to the trace of its job: {heard}, {jobs}");
     let (_, jobs) = server.get("/api/jobs?kind=generate&state=dead&limit=1").await;
     assert!(jobs["items"][0]["last_error"].as_str().unwrap().contains("no such genre"), "{jobs}");
     assert_eq!(stage.ollama.generate_calls(), 0);

@@ -2,6 +2,7 @@
 
 import os
 
+import redis
 from celery import Celery
 
 app = Celery("library", broker=os.environ["BROKER"], backend=os.environ["BROKER"])
@@ -10,8 +11,11 @@ app.conf.broker_transport_options = {"visibility_timeout": int(os.environ.get("V
 app.conf.worker_prefetch_multiplier = 1
 
 
-@app.task(name="synonym.generate_synonyms_for_tag")
-def generate_synonyms_for_tag(tag_type, tag_name, force=False, related_tags=None):
+@app.task(name="synonym.generate_synonyms_for_tag", bind=True)
+def generate_synonyms_for_tag(self, tag_type, tag_name, force=False, related_tags=None):
+    trace = getattr(self.request, "traceparent", None)
+    if trace:
+        redis.Redis.from_url(os.environ["BROKER"]).set(f"traceparent of {tag_name}", trace)
     if tag_name == "impossible":
         raise ValueError("no such genre")
     return {

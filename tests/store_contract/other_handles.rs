@@ -85,6 +85,16 @@ contract! {
         eventually(&other, "version", async |store| store.vocabulary_version() == db.store.vocabulary_version()).await;
     }
 
+    async fn who_catches_up_answers_from_what_another_handle_has_committed(db) {
+        let other = db.backend.reopen().await;
+        for name in ["ska", "dub", "roots", "rocksteady", "lovers rock"] {
+            db.genre_with(name, &["x"]).await;
+            other.catch_up().await.unwrap();
+            assert!(finds(&other, name).await, "{name}");
+            assert_eq!(other.vocabulary_version(), db.store.vocabulary_version());
+        }
+    }
+
     async fn a_switch_of_the_space_reaches_another_handle(db) {
         let other = db.backend.reopen().await;
         db.genre_with("ska", &["x"]).await;

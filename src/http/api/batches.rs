@@ -23,7 +23,7 @@ use crate::{
         extract::{ApiJson, ApiQuery, IdPath, page},
         openapi::{BadBody, BadRequest, Conflicts, Failures, Missing, Unauthorized, Unwritable},
     },
-    store::{Batch, BatchAsk, BatchAskError, BatchOf, BatchState, Store},
+    store::{Batch, BatchAsk, BatchAskError, BatchOf, BatchState, Store, StoreError},
 };
 
 /// Between two looks at a batch that is watched: not more news than a person reads.
@@ -139,10 +139,17 @@ pub(in crate::http) async fn batch_by_id(
 }
 
 async fn find(store: &dyn Store, id: i64) -> Result<Batch, ApiError> {
-    store.batch(id).await?.ok_or_else(|| {
+    read(store, id).await?.ok_or_else(|| {
         let detail = format!("There is no batch {id}; batches that are over are forgotten after a while.");
         ApiError::new(Code::NotFound, detail)
     })
+}
+
+/// The batch; what it is told to have done is found by a search from here on.
+async fn read(store: &dyn Store, id: i64) -> Result<Option<Batch>, StoreError> {
+    let batch = store.batch(id).await?;
+    store.catch_up().await?;
+    Ok(batch)
 }
 
 /// Take back what waits of a batch
@@ -220,7 +227,7 @@ fn news(store: Arc<dyn Store>, changes: watch::Receiver<u64>, first: Batch) -> i
             tokio::time::sleep(LOOK_INTERVAL).await;
             // Whoever closed the store ends the stream.
             changes.changed().await.ok()?;
-            match store.batch(told.id).await {
+            match read(&*store, told.id).await {
                 Ok(Some(batch)) if stands_alike(&batch, &told) => {}
                 Ok(Some(batch)) => {
                     return Some((encoded_event("progress", &batch), (store, changes, Telling::Told(Box::new(batch)))));

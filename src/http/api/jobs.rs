@@ -58,6 +58,8 @@ pub(in crate::http) async fn list_jobs(
     let filter = JobFilter { state: query.state, kind: query.kind };
     let page = page(query.cursor, query.limit)?;
     let (listing, counts) = tokio::try_join!(state.store.list_jobs(&filter, &page), state.store.job_counts())?;
+    // What is told to be done is found by a search from here on.
+    state.store.catch_up().await?;
     Ok(Json(JobsPage { items: listing.items, counts, next: listing.next }))
 }
 
@@ -74,6 +76,7 @@ pub(in crate::http) async fn job_by_id(
     IdPath(id): IdPath,
 ) -> Result<Json<Job>, ApiError> {
     let job = state.store.job(id).await?;
+    state.store.catch_up().await?;
     job.map(Json).ok_or_else(|| {
         let detail = format!("There is no job {id}; jobs that have ended are forgotten after a while.");
         ApiError::new(Code::NotFound, detail)

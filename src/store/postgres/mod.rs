@@ -259,6 +259,13 @@ impl PostgresStore {
         self.changes.send_modify(|tick| *tick += 1);
         Ok(())
     }
+
+    /// Commits what [`PostgresStore::begin_claim`] began, which leaves the vocabulary as it is.
+    async fn commit_claim(&self, transaction: Transaction<'static, Postgres>) -> Result<()> {
+        transaction.commit().await?;
+        self.changes.send_modify(|tick| *tick += 1);
+        Ok(())
+    }
 }
 
 impl Drop for PostgresStore {

@@ -92,6 +92,10 @@ impl SearchStore for PostgresStore {
     fn vocabulary_version(&self) -> i64 {
         self.vocabulary.version()
     }
+
+    async fn catch_up(&self) -> Result<()> {
+        self.vocabulary.refresh(&self.readers).await.map(|_| ())
+    }
 }
 
 impl PostgresStore {

@@ -137,7 +137,7 @@ impl CeleryStore for SqlStore {
                 .execute(&mut *transaction)
                 .await?;
         }
-        self.commit(transaction).await
+        self.commit_claim(transaction).await
     }
 }
 

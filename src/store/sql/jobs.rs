@@ -96,7 +96,7 @@ impl JobStore for SqlStore {
             }
             ClaimOrder::Age => leased.sort_by_key(|leased| leased.job.id),
         }
-        self.commit(transaction).await?;
+        self.commit_claim(transaction).await?;
         Ok(leased)
     }
 
@@ -131,7 +131,7 @@ impl JobStore for SqlStore {
                 lost.push(lease.clone());
             }
         }
-        self.commit(transaction).await?;
+        self.commit_claim(transaction).await?;
         Ok(lost)
     }
 

@@ -114,7 +114,7 @@ impl OutboundStore for SqlStore {
         .iter()
         .map(claimed)
         .collect::<Result<Vec<_>>>()?;
-        self.commit(transaction).await?;
+        self.commit_claim(transaction).await?;
         Ok(claimed)
     }
 

@@ -139,12 +139,13 @@ impl SqliteStore {
 
     /// A transaction that holds the write lock from its start, so that it never fails half-way for want of it.
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::from)
+        self.writer.begin_with("PRAGMA synchronous = FULL; BEGIN IMMEDIATE").await.map_err(StoreError::from)
     }
 
-    /// A transaction that claims jobs or extends claims. SQLite has one writer anyway.
+    /// A transaction that claims work, extends claims or ends what may be done twice. The disk is not waited for: what a power
+    /// cut takes of it was never claimed, or is done again. What is committed after it is synced with it, in this order.
     async fn begin_claim(&self) -> Result<Transaction<'static, Sqlite>> {
-        self.begin().await
+        self.writer.begin_with("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").await.map_err(StoreError::from)
     }
 
     /// A transaction that reads one state of the database.
@@ -203,6 +204,13 @@ impl SqliteStore {
         if let Err(error) = self.memory.refresh(&self.readers).await {
             tracing::warn!(%error, "the vectors in memory could not be refreshed");
         }
+        self.changes.send_modify(|tick| *tick += 1);
+        Ok(())
+    }
+
+    /// Commits what [`SqliteStore::begin_claim`] began, which leaves the vocabulary as it is.
+    async fn commit_claim(&self, transaction: Transaction<'static, Sqlite>) -> Result<()> {
+        transaction.commit().await?;
         self.changes.send_modify(|tick| *tick += 1);
         Ok(())
     }

@@ -72,6 +72,10 @@ impl SearchStore for SqliteStore {
     fn vocabulary_version(&self) -> i64 {
         self.memory.version()
     }
+
+    async fn catch_up(&self) -> Result<()> {
+        self.memory.refresh(&self.readers).await
+    }
 }
 
 impl SqliteStore {
