@@ -39,6 +39,11 @@ use tracing_subscriber::{Layer, filter::LevelFilter, layer::SubscriberExt, util:
 /// Without a colon, which begins a variable of pgbench.
 const SPACE: &str = "bench-clusters";
 const DIMENSIONS: usize = 768;
+/// Stands for it where pgbench has no such value.
+const NULL: &str = "-";
+/// The types of the statement's parameters, which pgbench has to be told. Those that may be NULL are texts.
+const PARAMETERS: [&str; 12] =
+    ["text[]", "text[]", "float8[]", "text", "text", "real[]", "text", "text", "float8", "int4", "text[]", "text"];
 /// Turns that pgbench and the service take.
 const ROUNDS: u32 = 5;
 /// Different questions; the service is asked each again and again, each time for another answer.
@@ -247,24 +252,34 @@ async fn print_recall(url: &str, store: &PostgresStore, clusters: u64) -> Outcom
     Ok(probes)
 }
 
+/// A statement, and the texts of its parameters.
+type Asked = (String, Vec<Option<String>>);
+
 /// Keeps the statements that the store says it runs.
-struct Statements(Arc<Mutex<Vec<String>>>);
+struct Statements(Arc<Mutex<Vec<Asked>>>);
 
 impl<S: tracing::Subscriber> Layer<S> for Statements {
     fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
-        struct Read<'a>(&'a Mutex<Vec<String>>);
-        impl tracing::field::Visit for Read<'_> {
+        #[derive(Default)]
+        struct Read {
+            statement: Option<String>,
+            values: Option<Vec<Option<String>>>,
+        }
+        impl tracing::field::Visit for Read {
             fn record_debug(&mut self, _: &tracing::field::Field, _: &dyn std::fmt::Debug) {}
             fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
-                if field.name() == "statement"
-                    && value.starts_with("WITH asked")
-                    && let Ok(mut statements) = self.0.lock()
-                {
-                    statements.push(value.to_owned());
+                match field.name() {
+                    "statement" => self.statement = Some(value.to_owned()),
+                    "values" => self.values = serde_json::from_str(value).ok(),
+                    _ => {}
                 }
             }
         }
-        event.record(&mut Read(&self.0));
+        let mut read = Read::default();
+        event.record(&mut read);
+        if let (Some(statement), Some(values), Ok(mut statements)) = (read.statement, read.values, self.0.lock()) {
+            statements.push((statement, values));
+        }
     }
 }
 
@@ -370,12 +385,28 @@ fn rate_and_median(mut times: Vec<f64>, length: Duration) -> (f64, f64) {
     (rate, times[times.len() / 2])
 }
 
-/// The same of the statements under pgbench.
+/// The statement as pgbench asks it, its parameters in variables of this question; what is NULL comes as [`NULL`], so that it
+/// stays a parameter. From the last: `$1` is the beginning of `$10`.
+fn script((statement, values): &Asked, question: usize) -> (String, Vec<String>) {
+    let mut text = statement.replace('\n', " ") + ";\n";
+    let mut variables = Vec::new();
+    for (place, (value, of)) in values.iter().zip(PARAMETERS).enumerate().rev() {
+        let name = format!("q{question}_{}", place + 1);
+        let parameter =
+            if value.is_some() { format!("(:{name}::{of})") } else { format!("nullif(:{name}::{of}, '{NULL}')") };
+        text = text.replace(&format!("${}", place + 1), &parameter);
+        variables.push(format!("{name}={}", value.as_deref().unwrap_or(NULL)));
+    }
+    (text, variables)
+}
+
+/// The same of the statements under pgbench, planned as the service has them planned.
 fn pgbench(
     bin: &Path,
     url: &str,
     probes: f64,
     scripts: &Path,
+    variables: &[String],
     connections: usize,
     length: Duration,
 ) -> Outcome<Vec<f64>> {
@@ -394,13 +425,14 @@ fn pgbench(
         &length.as_secs().to_string(),
     ]);
     command.args(["-l", "--log-prefix", &log.join("t").display().to_string()]);
+    command.args(variables.iter().flat_map(|variable| ["-D", variable]));
     for entry in
         std::fs::read_dir(scripts)?.flatten().filter(|entry| entry.path().extension().is_some_and(|e| e == "sql"))
     {
         command.arg("-f").arg(entry.path());
     }
     let output = command
-        .env("PGOPTIONS", format!("-c jit=off -c pg_trgm.similarity_threshold={TRIGRAM_SIMILARITY} -c ivfflat.iterative_scan=relaxed_order -c ivfflat.probes={probes}"))
+        .env("PGOPTIONS", format!("-c jit=off -c plan_cache_mode=force_generic_plan -c pg_trgm.similarity_threshold={TRIGRAM_SIMILARITY} -c ivfflat.iterative_scan=relaxed_order -c ivfflat.probes={probes}"))
         .arg(url)
         .output()?;
     if !output.status.success() {
@@ -483,17 +515,20 @@ async fn main() -> Outcome<()> {
         capturing.reload(LevelFilter::TRACE)?;
         tokio::task::block_in_place(|| -> Outcome<()> {
             let mut client = Client::connect(&address)?;
+            let mut variables = Vec::new();
             for (number, question) in questions.iter().enumerate() {
                 client.get(&path(question, None))?;
-                let statement = statements.lock().map_err(|_| "poisoned")?.pop().ok_or("no statement was captured")?;
-                std::fs::write(folder.path().join(format!("{number}.sql")), statement.replace('\n', " ") + ";\n")?;
+                let asked = statements.lock().map_err(|_| "poisoned")?.pop().ok_or("no statement was captured")?;
+                let (text, of_question) = script(&asked, number);
+                std::fs::write(folder.path().join(format!("{number}.sql")), text)?;
+                variables.extend(of_question);
             }
             capturing.reload(LevelFilter::OFF)?;
             for connections in [1, 8] {
                 // By turns: a shared machine is now faster, now slower.
                 let (mut floor, mut service) = (Vec::new(), Vec::new());
                 for _ in 0..ROUNDS {
-                    floor.extend(pgbench(&bin, &url, probes, folder.path(), connections, round)?);
+                    floor.extend(pgbench(&bin, &url, probes, folder.path(), &variables, connections, round)?);
                     service.extend(load(&address, &questions, connections, round, false)?);
                 }
                 let (floor, floor_median) = rate_and_median(floor, round * ROUNDS);

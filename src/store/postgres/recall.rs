@@ -207,20 +207,21 @@ impl PostgresStore {
         let dimensions = recall.vector.map(|(_, vector)| dimensions(vector));
         if tracing::enabled!(tracing::Level::TRACE) {
             let values = [
-                array(&keys, "text"),
-                array(&words, "text"),
-                array(&weights, "float8"),
-                literal(all_words.as_ref()),
-                literal(fuzzy_key),
-                vector.as_ref().map_or_else(|| literal::<&str>(None), |vector| array(vector, "real")),
-                literal(tag_type),
-                literal(space),
-                weight.to_string(),
-                dimensions.map_or_else(|| "NULL".to_owned(), |dimensions| dimensions.to_string()),
-                array(&phrases, "text"),
-                literal(beginning.as_ref()),
+                Some(array(&keys)),
+                Some(array(&words)),
+                Some(array(&weights)),
+                all_words.clone(),
+                fuzzy_key.map(str::to_owned),
+                vector.as_deref().map(array),
+                tag_type.map(str::to_owned),
+                space.map(str::to_owned),
+                Some(weight.to_string()),
+                dimensions.map(|dimensions| dimensions.to_string()),
+                Some(array(&phrases)),
+                beginning.clone(),
             ];
-            tracing::trace!(statement = with_values(&statement, &values), "recall, to be explained or timed");
+            let values = serde_json::json!(values).to_string();
+            tracing::trace!(statement, values, "recall, to be explained or timed");
         }
         let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
             .bind(&keys)
@@ -296,18 +297,8 @@ fn take_in(recalled: &mut Recalled, row: &PgRow) -> Result<()> {
     Ok(())
 }
 
-/// The statement with its values in their places: for EXPLAIN and pgbench.
-fn with_values(statement: &str, values: &[String]) -> String {
-    // From the last: `$1` is the beginning of `$10`.
-    let numbered = values.iter().enumerate().rev();
-    numbered.fold(statement.to_owned(), |text, (place, value)| text.replace(&format!("${}", place + 1), value))
-}
-
-fn literal<T: AsRef<str>>(text: Option<T>) -> String {
-    text.map_or_else(|| "NULL::text".to_owned(), |text| format!("'{}'", text.as_ref().replace('\'', "''")))
-}
-
-fn array<T: ToString>(values: &[T], of: &str) -> String {
-    let values: Vec<String> = values.iter().map(|value| literal(Some(value.to_string()))).collect();
-    format!("ARRAY[{}]::{of}[]", values.join(","))
+/// The text of an array, as PostgreSQL writes it.
+fn array<T: ToString>(values: &[T]) -> String {
+    let quoted = |value: &T| format!("\"{}\"", value.to_string().replace('\\', "\\\\").replace('"', "\\\""));
+    format!("{{{}}}", values.iter().map(quoted).collect::<Vec<_>>().join(","))
 }
