@@ -23,9 +23,19 @@ async fn a_rust_and_a_python_worker_share_a_queue() {
     let _server = stage.serve().await;
     let _python = stage.python_worker();
     is_there(&stage).await;
+    // Neither answers before both have taken one: the quicker of the two could empty the queue alone.
+    let hold = stage.ollama.hold();
+    stage.redis.command(&["SET", "python waits", "1"]).await;
     let names: Vec<String> = (0..60).map(|number| format!("shared {number}")).collect();
     let words: Vec<&str> = ["send_only"].into_iter().chain(names.iter().map(String::as_str)).collect();
     let ids = stage.client(&words).await;
+    eventually("both work", async || {
+        (stage.number(&["LLEN", "python took"]).await > 0 && stage.ollama.generate_calls() > 0).then_some(())
+    })
+    .await;
+    stage.redis.command(&["DEL", "python waits"]).await;
+    stage.redis.command(&["RPUSH", "python goes on", "1"]).await;
+    drop(hold);
     let words: Vec<&str> =
         ["wait_for"].into_iter().chain(ids.as_array().unwrap().iter().map(|id| id.as_str().unwrap())).collect();
     let said = stage.client(&words).await;
