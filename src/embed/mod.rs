@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use crate::ollama::{OllamaError, RetryClass};
 
 pub use builtin::{BuiltinEmbedder, is_english_word};
+pub(crate) use builtin::{ComparedQuery, ShippedVector};
 pub use change::{ChangeError, ChangeStep, Changed, ModelChange, SpaceChange};
 pub(crate) use halves::{Halves, MOST_CHARS};
 pub use models::{EmbedModel, Embedders, MakeEmbedder};

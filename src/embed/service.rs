@@ -343,6 +343,18 @@ impl EmbedService {
         }
     }
 
+    /// The query's vector by the built-in model, which is there whatever the active embedder is; `None` where it is not.
+    pub async fn embed_query_by_builtin(&self, query: &str) -> Option<Arc<[f32]>> {
+        let standby = self.known.embedders.standby.as_ref()?;
+        let space = standby.space().await.ok()?;
+        if EmbedModel::of_space(&space) != Some(EmbedModel::Builtin) {
+            return None;
+        }
+        let embedded = self.embed_cached(standby, space, query).await;
+        let told = embedded.inspect_err(|error| tracing::warn!(%error, "the built-in model failed"));
+        told.ok().map(|(vector, _)| vector.vector)
+    }
+
     async fn embed_by_standby(&self, query: &str) -> Result<Option<(QueryVector, String)>, EmbedError> {
         let Some(standby) = &self.known.embedders.standby else { return Ok(None) };
         let space = standby.space().await?;

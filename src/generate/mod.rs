@@ -18,7 +18,7 @@ pub use lexicon::{
     LEXICON, LexiconGenerator, Problem as LexiconProblem, check as check_lexicon, is_composed, lexicon_tags,
 };
 pub(crate) use lexicon::{
-    LexiconTag, MAX_CONTEXT_SHARE, MIN_ENTRIES_FOR_SHARES, is_place, is_qualifier, lexicon_entries,
+    LexiconTag, MAX_CONTEXT_SHARE, MIN_ENTRIES_FOR_SHARES, Occasions, TagKey, is_place, is_qualifier, lexicon_entries,
 };
 pub use ollama::{DEFAULT_MODEL, MAX_RELATED_TAGS, OllamaGenerator};
 pub use prompt::{AnswerSchema, DEFAULT_PROMPT, MAX_PROMPT_BYTES, PromptError, PromptTemplate, schema};

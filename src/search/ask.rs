@@ -9,9 +9,10 @@ use std::{
 use super::{
     answer::{BranchExplanation, Branches, Corrected, Degraded, Fusion, SearchRequest},
     combine::Found,
-    fuse::{by_ranks, fuse},
+    fuse::{Fused, by_ranks, fuse},
     gloss::{Gloss, gloss, phrase_keys},
     lexical::{Query, evidence},
+    occasions::Played,
     reading::negates,
     searcher::{SearchError, Searcher},
     spelling::{corrected, unknown_words},
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     domain::{Calibration, Synonyms, stem_groups},
-    embed::{EmbedError, QueryEmbedding, QueryVector},
+    embed::{EmbedError, EmbedModel, QueryEmbedding, QueryVector},
     store::{CandidateTag, MatchedTerm, Recall, Recalled, Store, StoreError},
 };
 
@@ -67,13 +68,15 @@ impl Searcher {
         let query = Query::new(text, &spelt, request.lang, &gloss)
             .with_compounds(&spelt, &gloss, |stems| self.store.known_words(stems));
         let started = Instant::now();
-        let mut embedding = self.embed(request, &gloss).await;
+        let beside = Box::pin(self.embed_beside(request, &gloss));
+        let (mut embedding, beside) = tokio::join!(self.embed(request, &gloss), beside);
         let mut embedding_took = started.elapsed();
-        let mut recalled = self.recall(&query, request, embedding.vector.as_ref()).await?;
+        let played = played(request, embedding.vector.as_ref(), beside.as_deref());
+        let mut recalled = self.recall(&query, &played, request, embedding.vector.as_ref()).await?;
         if recalled.vectors.is_empty() && self.is_of_former_space(request, &embedding) {
             embedding = self.embed(request, &gloss).await;
             embedding_took = started.elapsed();
-            recalled = self.recall(&query, request, embedding.vector.as_ref()).await?;
+            recalled = self.recall(&query, &played, request, embedding.vector.as_ref()).await?;
         }
         let degraded = embedding.failure.as_ref().map(|failure| degraded(failure, &embedding));
         let vector = embedding.vector;
@@ -85,8 +88,11 @@ impl Searcher {
         let mut found = found(&query, &recalled, &calibration);
         let mut sections = Sections::of(recalled.sections);
         if request.related {
-            let occasion = spread::occasion(&found, &spread::best(&found, &recalled.tags));
+            let occasion = spread::occasion(&found, &spread::best(&found, &recalled.tags)).max(played.certainty);
             spread::bring_nearest(&mut found, occasion);
+            if !found.values().any(Fused::is_by_name) {
+                played.raise(&mut found, &recalled.tags);
+            }
             let best = spread::best(&found, &recalled.tags);
             sections.load(&*self.store, &best).await?;
             spread::spread(&mut found, &best, occasion, &recalled.tags, &sections.read);
@@ -139,6 +145,14 @@ impl Searcher {
         }
     }
 
+    /// The query's vector of the built-in model, where the active embedder is another one: occasions are compared in its space.
+    async fn embed_beside(&self, request: &SearchRequest, gloss: &Gloss) -> Option<Arc<[f32]>> {
+        if !may_be_played(request) || self.embedder.is_builtin() {
+            return None;
+        }
+        self.embedder.embed_query_by_builtin(&gloss.text).await
+    }
+
     /// Whether the active space was changed over after the query was embedded.
     fn is_of_former_space(&self, request: &SearchRequest, embedding: &QueryEmbedding) -> bool {
         let is_active = !request.by_standby && embedding.failure.is_none();
@@ -149,11 +163,13 @@ impl Searcher {
     async fn recall(
         &self,
         query: &Query,
+        played: &Played,
         request: &SearchRequest,
         vector: Option<&QueryVector>,
     ) -> Result<Recalled, StoreError> {
         let by_words = request.branches != Branches::Vector;
-        let (keys, phrases) = if by_words { (query.keys(), query.phrase_keys()) } else { Default::default() };
+        let (keys, mut phrases) = if by_words { (query.keys(), query.phrase_keys()) } else { Default::default() };
+        phrases.extend(played.keys().cloned());
         let stems = query.looked_up_stems();
         let fuzzy = by_words && request.typos && query.key.chars().count() <= LONGEST_FUZZY_KEY;
         self.store
@@ -169,6 +185,20 @@ impl Searcher {
             })
             .await
     }
+}
+
+/// Whether it matters what is played when: to a branch alone it does not.
+fn may_be_played(request: &SearchRequest) -> bool {
+    request.related && request.branches == Branches::Both
+}
+
+/// What is played at the occasion that the query names, if any.
+fn played(request: &SearchRequest, vector: Option<&QueryVector>, beside: Option<&[f32]>) -> Played {
+    if !may_be_played(request) {
+        return Played::default();
+    }
+    let own = vector.filter(|vector| EmbedModel::of_space(&vector.space) == Some(EmbedModel::Builtin));
+    beside.or(own.map(|vector| &*vector.vector)).map(Played::at).unwrap_or_default()
 }
 
 /// What the answer says of an active embedder that failed.

@@ -52,6 +52,8 @@ pub(super) struct Fused {
     pub(super) weights: (f64, f64),
     /// By how much the score rose because its meaning is among the nearest to an occasion.
     pub(super) nearer: f64,
+    /// By how much the score rose because the lexicon plays it at such an occasion, and at which.
+    pub(super) played: Option<(f64, &'static str)>,
     /// By how much the relations of the best results raised the score.
     pub(super) raised: f64,
     /// By how much which unwanted part of the query lowered it.
@@ -90,6 +92,7 @@ pub(super) fn fuse(evidence: Option<&Evidence>, cosine: Option<f32>, calibration
         cosine,
         weights,
         nearer: 0.0,
+        played: None,
         raised: 0.0,
         lowered: None,
     }
@@ -112,6 +115,12 @@ impl Fused {
         let (score, weights) = fused_score(self.lexical, Some((vector + more).min(1.0)));
         let score = round(score);
         (self.nearer, self.score, self.weights) = (round(score - self.score), score, weights);
+    }
+
+    /// Raises the score by this part of what it lacks to the highest, for it is played at this occasion.
+    pub(super) fn play(&mut self, part: f64, at: &'static str) {
+        let played = round(self.score + part * (FUSED_CEILING - self.score).max(0.0));
+        (self.played, self.score) = (Some((played - self.score, at)), played);
     }
 
     /// How the score came about, for people.
@@ -143,12 +152,16 @@ impl Fused {
             0.0 => String::new(),
             by => format!("; among the nearest to the occasion [+{by:.2}]"),
         };
+        let played = match self.played {
+            Some((by, at)) if by > 0.0 => format!("; played at `{at}` [+{by:.2}]"),
+            _ => String::new(),
+        };
         let raised = match self.raised {
             0.0 => String::new(),
             by => format!("; related to what is found [+{by:.2}]"),
         };
         let lowered = self.lowered.as_ref().map(|(by, part)| format!("; less {by:.2} for `{part}`"));
-        what + &parts + &nearer + &raised + &lowered.unwrap_or_default()
+        what + &parts + &nearer + &played + &raised + &lowered.unwrap_or_default()
     }
 }
 

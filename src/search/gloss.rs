@@ -30,6 +30,10 @@ const ENGLISH_ONLY: [&str; 22] = [
     "that", "my", "while", "when", "at", "but", "not",
 ];
 
+/// What is left of the small words before an apostrophe, in English; most say nothing.
+const ELIDED: [(&str, &str); 9] =
+    [("l", "the"), ("d", "of"), ("qu", "that"), ("c", ""), ("j", ""), ("m", ""), ("n", ""), ("s", ""), ("t", "")];
+
 /// The glossary, read once.
 struct Glossary {
     /// By the folded words of the French, parted by spaces.
@@ -157,6 +161,7 @@ pub(super) fn gloss(query: &str, lang: Option<Lang>, names: &HashMap<String, Str
         return unchanged;
     }
     let glossary = Glossary::get();
+    let is_elided = lang == Some(Lang::Fr) && split_elisions(query) != query;
     let mut english: Vec<String> = Vec::new();
     let mut glossed = Vec::new();
     let mut start = 0;
@@ -168,11 +173,14 @@ pub(super) fn gloss(query: &str, lang: Option<Lang>, names: &HashMap<String, Str
             name.or_else(|| glossary.english(phrase, is_french)).map(|english| (length, english))
         });
         let (length, text) = found.unwrap_or((1, words[start].as_str()));
+        start += length;
         if found.is_some() {
-            glossed.push(Glossed { from: words[start..start + length].join(" "), to: text.to_owned() });
+            glossed.push(Glossed { from: words[start - length..start].join(" "), to: text.to_owned() });
+        } else if is_elided && let Some((_, text)) = ELIDED.iter().find(|(elided, _)| *elided == text) {
+            english.extend((!text.is_empty()).then(|| (*text).to_owned()));
+            continue;
         }
         english.push(text.to_owned());
-        start += length;
     }
     if glossed.is_empty() {
         return unchanged;

@@ -12,6 +12,7 @@ pub mod evaluation;
 mod fuse;
 mod gloss;
 mod lexical;
+mod occasions;
 mod reading;
 mod searcher;
 mod spelling;

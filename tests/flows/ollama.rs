@@ -116,3 +116,20 @@ async fn a_query_that_ollama_embeds_too_late_is_answered_by_the_built_in_vectors
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_occasion_that_no_row_names_is_met_by_the_lexicons_whatever_model_writes_and_embeds() {
+    let ollama = FakeOllama::start().await;
+    let server = Home::new(ollama.url()).serve(&[]).await;
+    for name in ["autumn", "aggressive"] {
+        server.post("/api/tags", json!({ "tag_type": "mood", "name": name }), 201).await;
+    }
+    server.settled().await;
+    let (_, row) = server.get("/api/synonyms/mood/autumn").await;
+    assert_eq!((&row["source"], &row["embedding"]["dimensions"]), (&json!("ollama"), &json!(768)), "{row}");
+    let (_, answer) = server.get("/api/synonyms/search?q=gathering+fallen+leaves+on+the+lawn&explain=true").await;
+    let first = &answer["results"][0];
+    assert_eq!(first["tag_name"], "autumn", "{answer}");
+    assert!(first["explain"]["reason"].as_str().unwrap().contains("played at `"), "{answer}");
+    assert_eq!(answer["degraded"], json!([]), "{answer}");
+}

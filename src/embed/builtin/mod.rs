@@ -8,6 +8,8 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use minilm::Model;
 
+pub(crate) use shipped::{ComparedQuery, ShippedVector};
+
 use super::{EmbedError, EmbedModel, Embedder, text::TEMPLATE_VERSION};
 
 /// What the names of its spaces begin with.

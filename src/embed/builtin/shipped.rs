@@ -1,5 +1,5 @@
-//! Vectors that are shipped: those of the lexicon's own texts, so that a fresh machine need not compute them. A Raspberry
-//! Pi would take minutes for the starter vocabulary.
+//! Vectors that are shipped: those of the lexicon's own texts and occasions, so that a fresh machine need not compute them. A
+//! Raspberry Pi would take minutes for the starter vocabulary.
 //!
 //! `data/lexicon-vectors.bin` holds, for each text, the first eight bytes of its SHA-256, a scale (f32), and 384 values of
 //! 8 bits, all little-endian, ordered by the hash.
@@ -13,14 +13,57 @@ const DIMENSIONS: usize = 384;
 /// Bytes of one record: hash, scale, values.
 const RECORD: usize = 8 + 4 + DIMENSIONS;
 
+/// Values of a query as they are compared with those of 8 bits: so large that rounding does not show, and small enough for the
+/// sums of their products.
+const QUERY_SCALE: f32 = 4096.0;
+
+/// A vector of the file.
+#[derive(Clone, Copy)]
+pub(crate) struct ShippedVector {
+    scale: f32,
+    values: &'static [u8; DIMENSIONS],
+}
+
+impl ShippedVector {
+    /// That of a text, if it is shipped.
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        let (records, _) = SHIPPED.as_chunks::<RECORD>();
+        let hash = hash(text);
+        let place = records.binary_search_by(|record| record[..8].cmp(&hash)).ok()?;
+        let (scale, values) = records[place][8..].split_first_chunk::<4>()?;
+        Some(Self { scale: f32::from_le_bytes(*scale), values: values.first_chunk()? })
+    }
+
+    /// Its values, L2-normalised.
+    fn to_vec(self) -> Vec<f32> {
+        self.values.iter().map(|value| f32::from(value.cast_signed()) * self.scale).collect()
+    }
+
+    /// Its cosine with a query.
+    pub(crate) fn cosine(self, query: &ComparedQuery) -> f32 {
+        let products = self.values.iter().zip(&query.0).map(|(a, b)| i32::from(a.cast_signed()) * i32::from(*b));
+        #[expect(clippy::cast_precision_loss, reason = "a cosine")]
+        let sum = products.sum::<i32>() as f32;
+        sum * self.scale / QUERY_SCALE
+    }
+}
+
+/// The vector of a query in the built-in model's space, as shipped ones are compared with it.
+pub(crate) struct ComparedQuery([i16; DIMENSIONS]);
+
+impl ComparedQuery {
+    /// `None` where it is no vector of that model.
+    pub(crate) fn new(vector: &[f32]) -> Option<Self> {
+        let vector: &[f32; DIMENSIONS] = vector.try_into().ok()?;
+        #[expect(clippy::cast_possible_truncation, reason = "a value of a unit vector")]
+        let rounded = |value: f32| (value * QUERY_SCALE).round() as i16;
+        Some(Self(vector.map(rounded)))
+    }
+}
+
 /// The shipped vector of a text, L2-normalised.
 pub(super) fn vector(text: &str) -> Option<Vec<f32>> {
-    let (records, _) = SHIPPED.as_chunks::<RECORD>();
-    let hash = hash(text);
-    let place = records.binary_search_by(|record| record[..8].cmp(&hash)).ok()?;
-    let (scale, values) = records[place][8..].split_first_chunk::<4>()?;
-    let scale = f32::from_le_bytes(*scale);
-    Some(values.iter().map(|value| f32::from(value.cast_signed()) * scale).collect())
+    ShippedVector::of(text).map(ShippedVector::to_vec)
 }
 
 fn hash(text: &str) -> [u8; 8] {
@@ -32,10 +75,10 @@ mod tests {
     use super::*;
     use crate::{
         embed::{BuiltinEmbedder, document_text},
-        generate::{GenerationRequest, Generator, LexiconGenerator, lexicon_tags},
+        generate::{GenerationRequest, Generator, LexiconGenerator, Occasions, lexicon_tags},
     };
 
-    /// The text of each entry of the lexicon, as the pipeline makes it.
+    /// The text of each entry of the lexicon, as the pipeline makes it, and the words of its occasions.
     async fn texts() -> Vec<String> {
         let mut texts = Vec::new();
         for (tag_type, tag_name) in lexicon_tags() {
@@ -45,6 +88,7 @@ mod tests {
             let terms = LexiconGenerator::default().generate(&request).await.unwrap().terms;
             texts.push(document_text(name.as_str(), &terms));
         }
+        texts.extend(Occasions::get().wordings.iter().map(|(wording, _)| wording.clone()));
         texts
     }
 

@@ -49,7 +49,12 @@ impl Lexicon {
 
     /// The entry whose own name has this key.
     pub(super) fn by_name(&self, tag_type: TagType, key: &str) -> Option<&Entry> {
-        self.by_name.get(&(tag_type, key.to_owned())).map(|place| &self.entries[*place])
+        self.place(tag_type, key).map(|place| &self.entries[place])
+    }
+
+    /// Where the entry stands whose own name has this key.
+    pub(super) fn place(&self, tag_type: TagType, key: &str) -> Option<usize> {
+        self.by_name.get(&(tag_type, key.to_owned())).copied()
     }
 
     /// The entry that this key names as an alias or translation.

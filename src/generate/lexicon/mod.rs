@@ -8,6 +8,7 @@ mod entry;
 mod lint;
 mod lookup;
 mod neighbours;
+mod occasions;
 mod parts;
 mod words;
 
@@ -29,6 +30,7 @@ pub(crate) use lint::{MAX_CONTEXT_SHARE, MIN_ENTRIES_FOR_SHARES};
 pub use lint::{Problem, check};
 use lookup::Lexicon;
 use neighbours::Neighbours;
+pub(crate) use occasions::{Occasions, TagKey};
 use parts::Parts;
 
 /// The built-in lexicon, one entry a line.
