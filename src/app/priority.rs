@@ -43,6 +43,8 @@ impl Background {
     /// # Errors
     /// [`AppError`] when the system gives none.
     pub(super) fn start() -> Result<Self, AppError> {
+        // What all share keeps the priority of the server, whose queries are embedded by it, too.
+        minilm::start_threads();
         let mut threads = Builder::new_multi_thread();
         threads.worker_threads(THREADS).thread_name(THREAD_NAME).enable_all();
         // Where priority is the whole process's, that of the server must not suffer.

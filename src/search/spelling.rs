@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn words_that_are_known_short_or_far_from_any_stay() {
-        for query in ["sad piano music", "jazs", "xqzzvyw music", "808s and 303s", "mathrock", "leotards", "été", ""]
+        for query in ["sad piano music", "jazs", "xqzzvyw music", "808s and 303s", "mathrock", "xylophagous", "été", ""]
         {
             assert_eq!(read(query), query);
         }

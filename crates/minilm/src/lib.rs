@@ -7,3 +7,9 @@ mod model;
 mod weights;
 
 pub use model::{Model, WEIGHTS, is_token};
+
+/// Starts the threads that all models of the process share: they have the priority of whoever calls this, and else of whoever
+/// embeds first, which may be background work.
+pub fn start_threads() {
+    candle_core::utils::barrier_pool();
+}
