@@ -17,8 +17,9 @@ use crate::{
 /// So many of the nearest wordings say what is played.
 const NEAREST: usize = 64;
 
-/// So many of the tags that are played most become candidates.
+/// So many of the tags that are played most become candidates, where the certainty is enough to make an answer of one.
 const CANDIDATES: usize = 32;
+const LEAST_CERTAINTY: f64 = 0.25;
 
 /// Cosines: below the first a query names no occasion; from the second on it does for sure.
 const NEAR: f32 = 0.5;
@@ -81,9 +82,10 @@ impl Played {
         Self { certainty, tags }
     }
 
-    /// The keys of the names of those that are played most.
+    /// The keys of the names of those that are played most, to be looked for.
     pub(super) fn keys(&self) -> impl Iterator<Item = &'static String> {
-        self.tags.iter().take(CANDIDATES).map(|((_, key), _)| key)
+        let count = if self.certainty < LEAST_CERTAINTY { 0 } else { CANDIDATES };
+        self.tags.iter().take(count).map(|((_, key), _)| key)
     }
 
     /// Raises what is played: `score + certainty × (1 − e^−(strength × share)) × (0.89 − score)`.
