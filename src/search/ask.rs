@@ -71,7 +71,7 @@ impl Searcher {
         let beside = Box::pin(self.embed_beside(request, &gloss));
         let (mut embedding, beside) = tokio::join!(self.embed(request, &gloss), beside);
         let mut embedding_took = started.elapsed();
-        let played = played(request, embedding.vector.as_ref(), beside.as_deref());
+        let mut played = played(request, embedding.vector.as_ref(), beside.as_deref());
         let mut recalled = self.recall(&query, &played, request, embedding.vector.as_ref()).await?;
         if recalled.vectors.is_empty() && self.is_of_former_space(request, &embedding) {
             embedding = self.embed(request, &gloss).await;
@@ -88,6 +88,7 @@ impl Searcher {
         let mut found = found(&query, &recalled, &calibration);
         let mut sections = Sections::of(recalled.sections);
         if request.related {
+            played.doubt(&found);
             let occasion = spread::occasion(&found, &spread::best(&found, &recalled.tags)).max(played.certainty);
             spread::bring_nearest(&mut found, occasion);
             if !found.values().any(Fused::is_by_name) {

@@ -25,6 +25,9 @@ const LEAST_CERTAINTY: f64 = 0.25;
 const NEAR: f32 = 0.5;
 const SURE: f32 = 0.8;
 
+/// From this vector score of a tag on it is less certain that the query names an occasion; at 1 the tag is meant.
+const MEANT: f64 = 0.6;
+
 /// A wording counts by the square of what its cosine is beyond this: one that is merely near, little.
 const UNRELATED: f32 = 0.3;
 
@@ -88,6 +91,13 @@ impl Played {
         self.tags.iter().take(count).map(|((_, key), _)| key)
     }
 
+    /// Lowers the certainty where a tag's own meaning is near: then the query means that tag (`slow violent Italian techno`), and
+    /// occasions are near by its words alone.
+    pub(super) fn doubt(&mut self, found: &Found) {
+        let meant = found.values().filter_map(|fused| fused.vector).fold(0.0, f64::max);
+        self.certainty *= 1.0 - ((meant - MEANT) / (1.0 - MEANT)).max(0.0);
+    }
+
     /// Raises what is played: `score + certainty × (1 − e^−(strength × share)) × (0.89 − score)`.
     pub(super) fn raise(&self, found: &mut Found, tags: &HashMap<i64, CandidateTag>) {
         let parts: HashMap<(TagType, &str), Part> =
@@ -143,6 +153,20 @@ mod tests {
     fn vectors_of_another_model_name_nothing() {
         let played = Played::at(&[1.0; 768]);
         assert_eq!((played.certainty, played.keys().count()), (0.0, 0));
+    }
+
+    #[test]
+    fn where_a_tag_itself_is_meant_no_occasion_is() {
+        for (cosine, certainty) in [(0.3, 0.5), (0.8, 0.25), (1.0, 0.0)] {
+            let mut played = Played { certainty: 0.5, tags: Vec::new() };
+            let found = Found::from([
+                (1, fuse(None, Some(cosine), &CALIBRATION)),
+                (2, fuse(None, Some(0.1), &CALIBRATION)),
+                (3, fuse(None, None, &CALIBRATION)),
+            ]);
+            played.doubt(&found);
+            assert!((played.certainty - certainty).abs() < 1e-4, "{cosine}: {}", played.certainty);
+        }
     }
 
     #[test]
