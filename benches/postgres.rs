@@ -2,8 +2,9 @@
 //!
 //! Prints, in one run and for each size (10,000 and 100,000 tags; `BENCH_TAGS=10000` for one): how well the index of the
 //! vectors finds, with and without a tag type; the rate and the median of the recall statement under pgbench, at 1 and 8
-//! connections; the same of the service's search over HTTP, whose query vectors are known and whose answers are not, and
-//! the ratio; and the rate of answers from the cache. `BENCH_SECONDS` (20) is how long each is measured, by turns.
+//! connections; the same of the service's search over HTTP, whose query vectors are known and whose answers are not, the
+//! ratio, and what it adds to the median of a question (the median over all questions, which differ more than anything else);
+//! and the rate of answers from the cache. `BENCH_SECONDS` (20) is how long each is measured, by turns.
 
 use std::{
     fmt::Write as _,
@@ -45,7 +46,7 @@ const NULL: &str = "-";
 const PARAMETERS: [&str; 12] =
     ["text[]", "text[]", "float8[]", "text", "text", "real[]", "text", "text", "float8", "int4", "text[]", "text"];
 /// Turns that pgbench and the service take.
-const ROUNDS: u32 = 5;
+const ROUNDS: u32 = 10;
 /// Different questions; the service is asked each again and again, each time for another answer.
 const QUESTIONS: usize = 16;
 /// Musical neighbourhoods that the vectors lie in, one for so many tags.
@@ -345,11 +346,14 @@ fn path(question: &str, unique: Option<u64>) -> String {
     path
 }
 
-/// Times in ms of a load over so many connections.
-fn load(address: &str, questions: &[String], connections: usize, length: Duration, cached: bool) -> Outcome<Vec<f64>> {
+/// How long a question took, in ms.
+type Took = (usize, f64);
+
+/// A load over so many connections.
+fn load(address: &str, questions: &[String], connections: usize, length: Duration, cached: bool) -> Outcome<Vec<Took>> {
     static UNIQUE: AtomicU64 = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
-    let times: Vec<Outcome<Vec<f64>>> = std::thread::scope(|scope| {
+    let times: Vec<Outcome<Vec<Took>>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..connections)
             .map(|worker| {
                 let stop = &stop;
@@ -360,10 +364,11 @@ fn load(address: &str, questions: &[String], connections: usize, length: Duratio
                     while !stop.load(Ordering::Relaxed) {
                         turn += 1;
                         let unique = (!cached).then(|| UNIQUE.fetch_add(1, Ordering::Relaxed));
-                        let path = path(&questions[turn % questions.len()], unique);
+                        let question = turn % questions.len();
+                        let path = path(&questions[question], unique);
                         let started = Instant::now();
                         client.get(&path)?;
-                        times.push(started.elapsed().as_secs_f64() * 1e3);
+                        times.push((question, started.elapsed().as_secs_f64() * 1e3));
                     }
                     Ok(times)
                 })
@@ -377,12 +382,21 @@ fn load(address: &str, questions: &[String], connections: usize, length: Duratio
     Ok(times.into_iter().collect::<Outcome<Vec<_>>>()?.concat())
 }
 
-/// Rate a second and median in ms of what was measured for so long.
-fn rate_and_median(mut times: Vec<f64>, length: Duration) -> (f64, f64) {
-    times.sort_unstable_by(f64::total_cmp);
-    #[expect(clippy::cast_precision_loss, reason = "a count")]
-    let rate = times.len() as f64 / length.as_secs_f64();
-    (rate, times[times.len() / 2])
+/// The middle of these.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The median of each question.
+fn medians(times: &[Took]) -> Vec<f64> {
+    let of = |question| times.iter().filter(|took| took.0 == question).map(|took| took.1).collect();
+    (0..QUESTIONS).map(|question| median(of(question))).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count")]
+fn rate(times: &[Took], length: Duration) -> f64 {
+    times.len() as f64 / length.as_secs_f64()
 }
 
 /// The statement as pgbench asks it, its parameters in variables of this question; what is NULL comes as [`NULL`], so that it
@@ -409,7 +423,7 @@ fn pgbench(
     variables: &[String],
     connections: usize,
     length: Duration,
-) -> Outcome<Vec<f64>> {
+) -> Outcome<Vec<Took>> {
     let mut command = Command::new(bin.join("pgbench"));
     let log = scripts.join("log");
     std::fs::create_dir_all(&log)?;
@@ -426,13 +440,11 @@ fn pgbench(
     ]);
     command.args(["-l", "--log-prefix", &log.join("t").display().to_string()]);
     command.args(variables.iter().flat_map(|variable| ["-D", variable]));
-    for entry in
-        std::fs::read_dir(scripts)?.flatten().filter(|entry| entry.path().extension().is_some_and(|e| e == "sql"))
-    {
-        command.arg("-f").arg(entry.path());
+    for question in 0..QUESTIONS {
+        command.arg("-f").arg(scripts.join(format!("{question}.sql")));
     }
     let output = command
-        .env("PGOPTIONS", format!("-c jit=off -c plan_cache_mode=force_generic_plan -c pg_trgm.similarity_threshold={TRIGRAM_SIMILARITY} -c ivfflat.iterative_scan=relaxed_order -c ivfflat.probes={probes}"))
+        .env("PGOPTIONS", format!("-c jit=off -c plan_cache_mode=force_generic_plan -c max_parallel_workers_per_gather=0 -c pg_trgm.similarity_threshold={TRIGRAM_SIMILARITY} -c ivfflat.iterative_scan=relaxed_order -c ivfflat.probes={probes}"))
         .arg(url)
         .output()?;
     if !output.status.success() {
@@ -441,9 +453,12 @@ fn pgbench(
     let mut times = Vec::new();
     for file in std::fs::read_dir(&log)?.flatten() {
         let text = std::fs::read_to_string(file.path())?;
-        times.extend(
-            text.lines().filter_map(|line| line.split(' ').nth(2)?.parse::<f64>().ok()).map(|micros| micros / 1e3),
-        );
+        // Client, transaction, microseconds, script.
+        times.extend(text.lines().filter_map(|line| {
+            let mut fields = line.split(' ').skip(2);
+            let micros: f64 = fields.next()?.parse().ok()?;
+            Some((fields.next()?.parse().ok()?, micros / 1e3))
+        }));
     }
     std::fs::remove_dir_all(&log)?;
     Ok(times)
@@ -531,17 +546,24 @@ async fn main() -> Outcome<()> {
                     floor.extend(pgbench(&bin, &url, probes, folder.path(), &variables, connections, round)?);
                     service.extend(load(&address, &questions, connections, round, false)?);
                 }
-                let (floor, floor_median) = rate_and_median(floor, round * ROUNDS);
-                let (rate, median) = rate_and_median(service, round * ROUNDS);
+                let added = medians(&service).into_iter().zip(medians(&floor)).map(|(service, floor)| service - floor);
                 println!(
-                    "{tags:>7} tags, {connections} connections: pgbench {floor:>7.0}/s median {floor_median:>6.2} ms   service \
-                     {rate:>7.0}/s median {median:>6.2} ms   ratio {:.2}, {:+.2} ms",
-                    rate / floor,
-                    median - floor_median
+                    "{tags:>7} tags, {connections} connections: pgbench {:>5.0}/s median {:>6.2} ms   service {:>5.0}/s median \
+                     {:>6.2} ms   ratio {:.2}, {:+.2} ms at the median question",
+                    rate(&floor, round * ROUNDS),
+                    median(medians(&floor)),
+                    rate(&service, round * ROUNDS),
+                    median(medians(&service)),
+                    rate(&service, round * ROUNDS) / rate(&floor, round * ROUNDS),
+                    median(added.collect())
                 );
             }
-            let (rate, median) = rate_and_median(load(&address, &questions, 8, round, true)?, round);
-            println!("{tags:>7} tags, from the cache, 8 connections: {rate:.0}/s median {median:.3} ms");
+            let cached = load(&address, &questions, 8, round, true)?;
+            let every = median(cached.iter().map(|took| took.1).collect());
+            println!(
+                "{tags:>7} tags, from the cache, 8 connections: {:.0}/s median {every:.3} ms",
+                rate(&cached, round)
+            );
             Ok(())
         })?;
         store.close().await;

@@ -82,9 +82,10 @@ fn pool(options: &PostgresOptions, connect: PgConnectOptions, index_settings: &A
             let index = for_new.statements();
             Box::pin(async move {
                 use sqlx::Executor as _;
-                // JIT compiles for longer than a search takes, and so does planning it anew for its values.
+                // JIT compiles for longer than a search takes, planning it anew for its values takes as long, and workers that
+                // help with a part of it are longer in coming than it takes without them.
                 let settings = format!(
-                    "SET jit = off; SET plan_cache_mode = force_generic_plan; SET statement_timeout = {timeout}; SET lock_timeout = {LOCK_TIMEOUT_MS}; SET client_min_messages = warning;
+                    "SET jit = off; SET plan_cache_mode = force_generic_plan; SET max_parallel_workers_per_gather = 0; SET statement_timeout = {timeout}; SET lock_timeout = {LOCK_TIMEOUT_MS}; SET client_min_messages = warning;
                      SET pg_trgm.similarity_threshold = {TRIGRAM_SIMILARITY}; {index}"
                 );
                 connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(settings))).await?;

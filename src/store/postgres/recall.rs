@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 
-use sqlx::{Row, postgres::PgRow};
-
 use super::{
     PostgresStore,
     dialect::{dimensions, padded},
-    rows,
 };
 use crate::{
-    domain::{TagType, rarity},
+    domain::{Confidence, TagType, rarity},
     store::{
-        CandidateTag, EXACT_OR_MISSPELT_SHARE, MatchedTerm, Recall, Recalled, Result, SearchStore, VectorHit,
-        may_be_misspelt,
+        CandidateTag, EXACT_OR_MISSPELT_SHARE, MatchedTerm, Recall, Recalled, Result, SearchStore, StoreError,
+        VectorHit, may_be_misspelt,
     },
 };
 
@@ -51,8 +48,10 @@ const OF_ACTIVE: &str = "CROSS JOIN LATERAL (
 ///
 /// A term meets the query by its key, a name by that of a phrase, too; by its trigrams or beginning where no name has that key;
 /// or by its words. The first two keep to their share of the limit (keys in each section: a genre may be related to a thousand
-/// others), words get what is left of it, each its best first; equal hits are ordered by what they say. The result has a row for
-/// each term, and one for each tag of both branches, whose `term_key` is NULL and whose `stems` are the key of its name.
+/// others), words get what is left of it, each its best first; equal hits are ordered by what they say.
+///
+/// The result has two rows of arrays, which are read in half the time of a row for each: one of the terms, and one of the tags of
+/// both branches, whose keys of terms are NULL. See [`Columns`].
 fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> String {
     let VectorTable { from, embedding, in_space } = vectors;
     let share = term_limit.div_ceil(EXACT_OR_MISSPELT_SHARE);
@@ -130,13 +129,14 @@ fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> 
             ) AS either
             GROUP BY id
         )
-        SELECT t.synonym_id AS id, t.section AS kind, t.lang, t.term AS text, t.term_key, t.stems, t.confidence AS number,
-            NULL AS synonyms
+        SELECT array_agg(t.synonym_id), array_agg(t.section), array_agg(t.lang), array_agg(t.term), array_agg(t.term_key),
+            array_agg(t.stems), array_agg(t.confidence)
         FROM found JOIN synonym_term t ON t.id = found.id
         UNION ALL
-        SELECT s.id, s.tag_type, NULL, COALESCE(g.name, m.name), NULL, COALESCE(g.name_key, m.name_key),
-            CASE WHEN {in_space} THEN 1 - ({embedding} <=> (SELECT vector FROM asked)) END,
-            CASE WHEN candidate.place <= {LIKELY} THEN s.synonyms::text END
+        SELECT array_agg(s.id), array_agg(s.tag_type),
+            array_agg(CASE WHEN candidate.place <= {LIKELY} THEN s.synonyms::text END),
+            array_agg(COALESCE(g.name, m.name)), NULL, array_agg(COALESCE(g.name_key, m.name_key)),
+            array_agg(CASE WHEN {in_space} THEN 1 - ({embedding} <=> (SELECT vector FROM asked)) END)
         FROM {from} JOIN candidate ON candidate.id = s.id
         LEFT JOIN genre_tag g ON g.id = s.genre_tag_id LEFT JOIN mood_tag m ON m.id = s.mood_tag_id"
     )
@@ -223,7 +223,7 @@ impl PostgresStore {
             let values = serde_json::json!(values).to_string();
             tracing::trace!(statement, values, "recall, to be explained or timed");
         }
-        let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
+        let rows: Vec<Columns> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(&keys)
             .bind(&words)
             .bind(&weights)
@@ -239,7 +239,7 @@ impl PostgresStore {
             .fetch_all(&self.readers)
             .await?;
         let mut recalled = Recalled { word_tags, tag_count, ..Recalled::default() };
-        rows.iter().try_for_each(|row| take_in(&mut recalled, row))?;
+        rows.into_iter().try_for_each(|row| take_in(&mut recalled, row))?;
         let name = |hit: &VectorHit| recalled.tags.get(&hit.synonym_id).map(|tag| &tag.name);
         recalled.vectors.sort_unstable_by(|a, b| b.cosine.total_cmp(&a.cosine).then_with(|| name(a).cmp(&name(b))));
         Ok(recalled)
@@ -257,42 +257,46 @@ fn beginning_with(key: &str) -> String {
     key.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_") + "%"
 }
 
-/// The columns of the statement, by their places.
-const ID: usize = 0;
-const KIND: usize = 1;
-const LANG: usize = 2;
-const TEXT: usize = 3;
-const TERM_KEY: usize = 4;
-const STEMS: usize = 5;
-const NUMBER: usize = 6;
-const SYNONYMS: usize = 7;
+/// The columns of the statement: for terms the first word, for tags the second.
+type Columns = (
+    /* row */ Option<Vec<i64>>,
+    /* section, type */ Option<Vec<String>>,
+    /* language, sections as JSON */ Option<Vec<Option<String>>>,
+    /* term, name */ Option<Vec<String>>,
+    /* key of a term */ Option<Vec<String>>,
+    /* stems, key of a name */ Option<Vec<Option<String>>>,
+    /* confidence, cosine */ Option<Vec<Option<f64>>>,
+);
 
-/// A row of the statement: a term, or a tag.
-fn take_in(recalled: &mut Recalled, row: &PgRow) -> Result<()> {
-    // By place: looking up names would cost as much as all else here.
-    let id: i64 = row.try_get(ID)?;
-    if let Some(key) = row.try_get::<Option<String>, _>(TERM_KEY)? {
-        recalled.terms.push(Arc::new(MatchedTerm {
-            synonym_id: id,
-            section: rows::word(row, KIND)?,
-            lang: rows::optional_word(row, LANG)?,
-            term: row.try_get(TEXT)?,
-            key,
-            stems: row.try_get(STEMS)?,
-            confidence: rows::confidence_in(row, NUMBER)?,
-        }));
+/// Takes in the two rows of the statement.
+fn take_in(recalled: &mut Recalled, columns: Columns) -> Result<()> {
+    let (ids, kinds, details, texts, keys, stems, numbers) = columns;
+    let columns = ids.zip(kinds).zip(details).zip(texts).zip(stems).zip(numbers);
+    // Nothing was found.
+    let Some((((((ids, kinds), details), texts), stems), numbers)) = columns else { return Ok(()) };
+    let rows = ids.into_iter().zip(kinds).zip(details).zip(texts).zip(stems).zip(numbers);
+    let Some(keys) = keys else {
+        for (((((id, kind), sections), name), key), cosine) in rows {
+            let tag_type = kind.parse().map_err(StoreError::Corrupt)?;
+            let tag = CandidateTag { tag_type, name: name.into(), key: key.unwrap_or_default().into() };
+            recalled.tags.insert(id, tag);
+            #[expect(clippy::cast_possible_truncation, reason = "a cosine, made of f32")]
+            recalled.vectors.extend(cosine.map(|cosine| VectorHit { synonym_id: id, cosine: cosine as f32 }));
+            recalled.sections.extend(sections.map(|sections| (id, sections)));
+        }
         return Ok(());
-    }
-    let name: &str = row.try_get(TEXT)?;
-    let key: Option<&str> = row.try_get(STEMS)?;
-    let tag = CandidateTag { tag_type: rows::word(row, KIND)?, name: name.into(), key: key.unwrap_or_default().into() };
-    recalled.tags.insert(id, tag);
-    if let Some(cosine) = row.try_get::<Option<f64>, _>(NUMBER)? {
-        #[expect(clippy::cast_possible_truncation, reason = "a cosine, made of f32")]
-        recalled.vectors.push(VectorHit { synonym_id: id, cosine: cosine as f32 });
-    }
-    if let Some(sections) = row.try_get::<Option<String>, _>(SYNONYMS)? {
-        recalled.sections.insert(id, sections);
+    };
+    for ((((((synonym_id, kind), lang), term), stems), confidence), key) in rows.zip(keys) {
+        recalled.terms.push(Arc::new(MatchedTerm {
+            synonym_id,
+            section: kind.parse().map_err(StoreError::Corrupt)?,
+            lang: lang.map(|lang| lang.parse().map_err(StoreError::Corrupt)).transpose()?,
+            term,
+            key,
+            stems: stems.unwrap_or_default(),
+            confidence: Confidence::new(confidence.unwrap_or_default())
+                .map_err(|error| StoreError::Corrupt(error.to_string()))?,
+        }));
     }
     Ok(())
 }
