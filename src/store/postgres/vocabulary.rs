@@ -50,15 +50,21 @@ struct HeldRow {
     stems: Box<[u32]>,
 }
 
-/// Rows in use with what is held of them.
+/// Rows in use with what is held of them. The terms are read in one pass: looked up row by row, they are read by an index of all
+/// active terms for each while PostgreSQL has no statistics yet (after an import or a restore).
 macro_rules! select_held {
-    ($rest:literal) => {
+    ($of_rows:literal, $rest:literal) => {
         concat!(
-            "SELECT s.id, s.tag_name,
-                 ARRAY(SELECT term_key FROM synonym_term
-                       WHERE synonym_id = s.id AND status = 'active' AND section = 'translations' AND lang = 'fr') AS french,
-                 ARRAY(SELECT stems FROM synonym_term WHERE synonym_id = s.id AND status = 'active') AS stems
-             FROM mir_synonym_named s WHERE s.is_active",
+            "SELECT s.id, s.tag_name, COALESCE(t.french, '{}') AS french, COALESCE(t.stems, '{}') AS stems
+             FROM mir_synonym_named s
+             LEFT JOIN (
+                 SELECT synonym_id, array_agg(stems) AS stems,
+                     array_agg(term_key) FILTER (WHERE section = 'translations' AND lang = 'fr') AS french
+                 FROM synonym_term WHERE status = 'active'",
+            $of_rows,
+            " GROUP BY synonym_id
+             ) AS t ON t.synonym_id = s.id
+             WHERE s.is_active",
             $rest
         )
     };
@@ -116,8 +122,10 @@ impl Vocabulary {
             Vec::new()
         };
         if reaches_back && changed.len() <= MOST_CHANGED {
-            let rows =
-                sqlx::query(select_held!(" AND s.id = ANY ($1)")).bind(&changed).fetch_all(&mut *connection).await?;
+            let rows = sqlx::query(select_held!(" AND synonym_id = ANY ($1)", " AND s.id = ANY ($1)"))
+                .bind(&changed)
+                .fetch_all(&mut *connection)
+                .await?;
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
             for id in &changed {
                 held.remove(*id);
@@ -126,7 +134,7 @@ impl Vocabulary {
         } else {
             let mut loading = connection.begin().await?;
             sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut *loading).await?;
-            let rows = sqlx::query(select_held!(" ORDER BY s.id")).fetch_all(&mut *loading).await?;
+            let rows = sqlx::query(select_held!("", " ORDER BY s.id")).fetch_all(&mut *loading).await?;
             loading.commit().await?;
             let mut loaded = Held::default();
             rows.iter().try_for_each(|row| loaded.add(row))?;
