@@ -21,11 +21,16 @@ const TERMS_A_WORD: usize = 600;
 /// A word that stands in more tags than this is not looked up by itself where the query has a rarer one.
 const FREQUENT: usize = 1_000;
 
-/// Of so many of the nearest and of the best-matching tags the sections come along: those that an answer mostly shows.
-const LIKELY: usize = 12;
+/// Of so many tags the sections come along: those that an answer shows, by an estimate of its scores.
+const LIKELY: usize = 24;
 
 /// What begins with the query's key is worth as much as a name that is this alike.
 const PREFIX_WORTH: &str = "0.6";
+
+/// To estimate scores: what a phrase of the query that is a name is worth, a related tag beside other terms, and the vector.
+const PHRASE_WORTH: &str = "0.5";
+const RELATED_WORTH: &str = "0.5";
+const VECTOR_WORTH: &str = "0.7";
 
 /// Sections whose terms are names of the tag: what people misspell.
 const NAMES: &str = "'name', 'search_terms', 'translations'";
@@ -44,11 +49,13 @@ const OF_ACTIVE: &str = "CROSS JOIN LATERAL (
 ///
 /// Parameters: 1 keys, 2 words as text search queries, 3 their weights, 4 all words as one query, 5 the key that may be
 /// misspelt, 6 the query's vector, 7 the tag type, 8 the space, 9 the weight of all words together, 10 the dimensions of the
-/// space, 11 the keys of phrases, 12 the pattern of what begins with the fifth.
+/// space, 11 the keys of phrases, 12 the pattern of what begins with the fifth, 13 and 14 the cosines that mean nothing and
+/// everything.
 ///
 /// A term meets the query by its key, a name by that of a phrase, too; by its trigrams or beginning where no name has that key;
 /// or by its words. The first two keep to their share of the limit (keys in each section: a genre may be related to a thousand
-/// others), words get what is left of it, each its best first; equal hits are ordered by what they say.
+/// others), words get what is left of it, each its best first; equal hits are ordered by what they say. `likeness` and `place`
+/// estimate the score that ranking will give (`search::fuse`), only to know whose sections come along.
 ///
 /// The result has two rows of arrays, which are read in half the time of a row for each: one of the terms, and one of the tags of
 /// both branches, whose keys of terms are NULL. See [`Columns`].
@@ -108,37 +115,45 @@ fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> 
             ORDER BY weight DESC, t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term
             LIMIT {share}
         ), found AS MATERIALIZED (
-            SELECT id, synonym_id, row_number() OVER () AS place FROM (
-                SELECT id, min(synonym_id) AS synonym_id FROM (
-                    SELECT * FROM keyed UNION ALL SELECT * FROM worded UNION ALL SELECT * FROM misspelt
-                ) AS every
-                GROUP BY id
-                ORDER BY min(way), max(weight) DESC, min(section) <> 'name', min(section) = 'related_tags',
-                    octet_length(min(stems)), min(term)
-                LIMIT {term_limit}
-            ) AS best
+            SELECT id, min(synonym_id) AS synonym_id,
+                max(CASE way WHEN 2 THEN least(1, weight / nullif($9, 0)) ELSE greatest(weight, {PHRASE_WORTH}) END)
+                    * CASE min(section) WHEN 'related_tags' THEN {RELATED_WORTH} ELSE 1 END
+                    * (1 + least(1, cardinality($2)::float8 / greatest(1, cardinality(string_to_array(min(stems), ' '))))) / 2
+                    AS likeness
+            FROM (
+                SELECT * FROM keyed UNION ALL SELECT * FROM worded UNION ALL SELECT * FROM misspelt
+            ) AS every
+            GROUP BY id
+            ORDER BY min(way), max(weight) DESC, min(section) <> 'name', min(section) = 'related_tags',
+                octet_length(min(stems)), min(term)
+            LIMIT {term_limit}
         ), nearest AS MATERIALIZED (
-            SELECT id, row_number() OVER () AS place FROM (
-                SELECT s.id FROM {from}
-                WHERE $6::real[] IS NOT NULL AND s.is_active AND {in_space} AND ($7 IS NULL OR s.tag_type = $7)
-                ORDER BY {embedding} <=> (SELECT vector FROM asked) LIMIT {vector_limit}
-            ) AS near
+            SELECT s.id FROM {from}
+            WHERE $6::real[] IS NOT NULL AND s.is_active AND {in_space} AND ($7 IS NULL OR s.tag_type = $7)
+            ORDER BY {embedding} <=> (SELECT vector FROM asked) LIMIT {vector_limit}
         ), candidate AS (
-            SELECT id, min(place) AS place FROM (
-                SELECT synonym_id AS id, place FROM found UNION ALL SELECT id, place FROM nearest
+            SELECT id, max(likeness) AS likeness FROM (
+                SELECT synonym_id AS id, likeness FROM found UNION ALL SELECT id, 0 FROM nearest
             ) AS either
             GROUP BY id
+        ), tag AS (
+            SELECT s.id, s.tag_type, s.genre_tag_id, s.mood_tag_id, candidate.likeness,
+                CASE WHEN {in_space} THEN 1 - ({embedding} <=> (SELECT vector FROM asked)) END AS cosine
+            FROM {from} JOIN candidate ON candidate.id = s.id
+        ), placed AS (
+            SELECT *, row_number() OVER (ORDER BY likeness + {VECTOR_WORTH} * (1 - likeness)
+                * greatest(0, least(1, COALESCE((cosine - $13) / nullif($14 - $13, 0), 0))) DESC) AS place
+            FROM tag
         )
         SELECT array_agg(t.synonym_id), array_agg(t.section), array_agg(t.lang), array_agg(t.term), array_agg(t.term_key),
             array_agg(t.stems), array_agg(t.confidence)
         FROM found JOIN synonym_term t ON t.id = found.id
         UNION ALL
-        SELECT array_agg(s.id), array_agg(s.tag_type),
-            array_agg(CASE WHEN candidate.place <= {LIKELY} THEN s.synonyms::text END),
-            array_agg(COALESCE(g.name, m.name)), NULL, array_agg(COALESCE(g.name_key, m.name_key)),
-            array_agg(CASE WHEN {in_space} THEN 1 - ({embedding} <=> (SELECT vector FROM asked)) END)
-        FROM {from} JOIN candidate ON candidate.id = s.id
-        LEFT JOIN genre_tag g ON g.id = s.genre_tag_id LEFT JOIN mood_tag m ON m.id = s.mood_tag_id"
+        SELECT array_agg(p.id), array_agg(p.tag_type),
+            array_agg(CASE WHEN place <= {LIKELY} THEN (SELECT synonyms::text FROM mir_synonym WHERE id = p.id) END),
+            array_agg(COALESCE(g.name, m.name)), NULL, array_agg(COALESCE(g.name_key, m.name_key)), array_agg(cosine)
+        FROM placed p
+        LEFT JOIN genre_tag g ON g.id = p.genre_tag_id LEFT JOIN mood_tag m ON m.id = p.mood_tag_id"
     )
 }
 
@@ -179,6 +194,7 @@ impl PostgresStore {
     }
 
     async fn recall_once(&self, recall: &Recall<'_>) -> Result<Recalled> {
+        let calibration = self.calibration(recall.vector.map_or("", |(space, _)| space));
         let (word_tags, tag_count, is_active, misspelt) = self.vocabulary.read(|held| {
             let word_tags: Vec<usize> = recall.stems.iter().map(|stems| held.tags_with(stems)).collect();
             let space = recall.vector.map(|(space, _)| space);
@@ -219,6 +235,8 @@ impl PostgresStore {
                 dimensions.map(|dimensions| dimensions.to_string()),
                 Some(array(&phrases)),
                 beginning.clone(),
+                Some(calibration.floor.to_string()),
+                Some(calibration.ceiling.to_string()),
             ];
             let values = serde_json::json!(values).to_string();
             tracing::trace!(statement, values, "recall, to be explained or timed");
@@ -236,6 +254,8 @@ impl PostgresStore {
             .bind(dimensions)
             .bind(&phrases)
             .bind(&beginning)
+            .bind(calibration.floor)
+            .bind(calibration.ceiling)
             .fetch_all(&self.readers)
             .await?;
         let mut recalled = Recalled { word_tags, tag_count, ..Recalled::default() };
