@@ -10,6 +10,7 @@ mod agreement;
 mod attach;
 mod faults;
 mod processes;
+mod recall;
 mod refusals;
 mod schema;
 mod vector_index;
