@@ -43,10 +43,8 @@ const DIMENSIONS: usize = 768;
 /// Stands for it where pgbench has no such value.
 const NULL: &str = "-";
 /// The types of the statement's parameters, which pgbench has to be told. Those that may be NULL are texts.
-const PARAMETERS: [&str; 14] = [
-    "text[]", "text[]", "float8[]", "text", "text", "real[]", "text", "text", "float8", "int4", "text[]", "text",
-    "float8", "float8",
-];
+const PARAMETERS: [&str; 12] =
+    ["text[]", "text[]", "float8[]", "text", "text", "real[]", "text", "text", "float8", "int4", "text[]", "text"];
 /// Turns that pgbench and the service take.
 const ROUNDS: u32 = 10;
 /// Different questions; the service is asked each again and again, each time for another answer.

@@ -6,6 +6,8 @@ mod calibration;
 mod job;
 mod normalise;
 mod outbound;
+mod shared_text;
+
 mod span;
 mod stem;
 mod synonyms;
@@ -19,6 +21,8 @@ pub use job::{
 };
 pub use normalise::{NORMALISER_VERSION, differs_by_noise, is_noise, is_noise_word, key, loose_key, words};
 pub use outbound::{DeliveryState, OutboundKind};
+pub use shared_text::SharedText;
+
 pub use span::{AGE_UNITS, PAUSE_UNITS, SpanError, age_text, parse_span};
 pub use stem::{parse_stems, rarity, split_elisions, stem_groups, stems, telling_words};
 pub use synonyms::{

@@ -35,8 +35,9 @@ pub fn key(text: &str) -> String {
     if words.is_empty() {
         return symbols(text);
     }
+    let joined = words.concat();
     // Joining may bring letters together that compose (Hangul).
-    words.concat().nfkc().collect()
+    if joined.is_ascii() { joined } else { joined.nfkc().collect() }
 }
 
 /// The key without noise words (`jazz music` → `jazz`), for a second, looser look-up. Never empty where [`key`] is not.

@@ -1,5 +1,7 @@
 //! What a search is asked and what it answers.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -176,7 +178,7 @@ pub struct SearchHit {
     #[serde(rename = "match")]
     pub matched: Match,
     /// The tag's synonyms.
-    pub synonyms: Synonyms,
+    pub synonyms: Arc<Synonyms>,
     /// How the score came about, with `explain=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<Explanation>,

@@ -1,7 +1,6 @@
 //! What one part of a query finds: spelling, English, embedding within its deadline, recall, fusion, relations.
 
 use std::{
-    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,7 +20,7 @@ use super::{
 use crate::{
     domain::{Calibration, Synonyms, stem_groups},
     embed::{EmbedError, EmbedModel, QueryEmbedding, QueryVector},
-    store::{CandidateTag, MatchedTerm, Recall, Recalled, Store, StoreError},
+    store::{ById, CandidateTag, MatchedTerm, Recall, Recalled, Store, StoreError},
 };
 
 /// Terms that each way of lexical matching may propose.
@@ -37,8 +36,8 @@ const LONGEST_FUZZY_KEY: usize = 40;
 pub(super) struct Asked {
     pub(super) found: Found,
     /// Of an unwanted part: the tags whose own words leave it out (`without drums`), by how well those words meet it.
-    pub(super) abstaining: HashMap<i64, f64>,
-    pub(super) tags: HashMap<i64, CandidateTag>,
+    pub(super) abstaining: ById<f64>,
+    pub(super) tags: ById<CandidateTag>,
     pub(super) sections: Sections,
     pub(super) degraded: Option<Degraded>,
     pub(super) explanation: BranchExplanation,
@@ -86,7 +85,7 @@ impl Searcher {
         let space = vector.map(|vector| vector.space);
         let calibration = self.store.calibration(space.as_deref().unwrap_or_default());
         let mut found = found(&query, &recalled, &calibration);
-        let mut sections = Sections::of(recalled.sections);
+        let mut sections = Sections::default();
         if request.related {
             played.doubt(&found);
             let occasion = spread::occasion(&found, &spread::best(&found, &recalled.tags)).max(played.certainty);
@@ -95,8 +94,8 @@ impl Searcher {
                 played.raise(&mut found, &recalled.tags);
             }
             let best = spread::best(&found, &recalled.tags);
-            sections.load(&*self.store, &best).await?;
-            spread::spread(&mut found, &best, occasion, &recalled.tags, &sections.read);
+            load(&mut sections, &*self.store, &recalled.tags, &best).await?;
+            spread::spread(&mut found, &best, occasion, &recalled.tags, &sections);
         }
         found.retain(|_, fused| fused.is_answer());
         if request.fusion == Fusion::Rrf {
@@ -215,49 +214,35 @@ fn degraded(failure: &EmbedError, embedding: &QueryEmbedding) -> Degraded {
 /// All candidates with their scores, those below the floor, too.
 fn found(query: &Query, recalled: &Recalled, calibration: &Calibration) -> Found {
     let lexical = evidence(query, recalled);
-    let cosines: HashMap<i64, f32> = recalled.vectors.iter().map(|hit| (hit.synonym_id, hit.cosine)).collect();
+    let cosines: ById<f32> = recalled.vectors.iter().map(|hit| (hit.synonym_id, hit.cosine)).collect();
     let fused = |id: &i64| (*id, fuse(lexical.get(id), cosines.get(id).copied(), calibration));
     recalled.tags.keys().map(fused).collect()
 }
 
 /// How well the terms that are no evidence meet the query, by row.
-fn abstaining(query: &Query, recalled: &Recalled, terms: Vec<Arc<MatchedTerm>>) -> HashMap<i64, f64> {
+fn abstaining(query: &Query, recalled: &Recalled, terms: Vec<Arc<MatchedTerm>>) -> ById<f64> {
     if terms.is_empty() {
-        return HashMap::new();
+        return ById::default();
     }
     let (word_tags, tag_count) = (recalled.word_tags.clone(), recalled.tag_count);
     let met = evidence(query, &Recalled { terms, word_tags, tag_count, ..Recalled::default() });
     met.into_iter().map(|(id, evidence)| (id, evidence.score)).collect()
 }
 
-/// The synonyms of rows: as they came along with the candidates, and as they are read when they are needed.
-#[derive(Default)]
-pub(super) struct Sections {
-    pub(super) raw: HashMap<i64, String>,
-    pub(super) read: HashMap<i64, Synonyms>,
-}
+/// The synonyms of rows, as far as they were needed.
+pub(super) type Sections = ById<Arc<Synonyms>>;
 
-impl Sections {
-    fn of(raw: HashMap<i64, String>) -> Self {
-        Self { raw, read: HashMap::new() }
+/// Reads those of these rows, too.
+pub(super) async fn load(
+    sections: &mut Sections,
+    store: &dyn Store,
+    tags: &ById<CandidateTag>,
+    ids: &[i64],
+) -> Result<(), StoreError> {
+    let missing = ids.iter().filter(|id| !sections.contains_key(id));
+    let missing: Vec<(i64, i64)> = missing.filter_map(|id| Some((*id, tags.get(id)?.state))).collect();
+    if !missing.is_empty() {
+        sections.extend(store.sections(&missing).await?);
     }
-
-    /// Reads those of these rows; what did not come along is fetched.
-    pub(super) async fn load(&mut self, store: &dyn Store, ids: &[i64]) -> Result<(), StoreError> {
-        let mut missing = Vec::new();
-        for id in ids {
-            match self.raw.remove(id) {
-                _ if self.read.contains_key(id) => {}
-                Some(json) => {
-                    let read = serde_json::from_str(&json).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-                    self.read.insert(*id, read);
-                }
-                None => missing.push(*id),
-            }
-        }
-        if !missing.is_empty() {
-            self.read.extend(store.sections(&missing).await?);
-        }
-        Ok(())
-    }
+    Ok(())
 }

@@ -1,8 +1,7 @@
 //! One score for a composite query: what its wanted parts found together, less what its unwanted parts found.
 
-use std::collections::HashMap;
-
 use super::fuse::{FUSED_CEILING, Fused, SCORE_FLOOR, round};
+use crate::store::ById;
 
 /// What a part that did not find a tag counts in the mean: a tag that meets one of two parts well is an answer still, behind
 /// those that meet both.
@@ -15,7 +14,7 @@ const CERTAIN: f64 = 0.6;
 const ABSTAINING_SHARE: f64 = 0.5;
 
 /// The tags that a part found, by their rows.
-pub(super) type Found = HashMap<i64, Fused>;
+pub(super) type Found = ById<Fused>;
 
 /// A part that is to be left out.
 pub(super) struct Unwanted<'a> {
@@ -24,7 +23,7 @@ pub(super) struct Unwanted<'a> {
     /// The tags that are of its kind.
     pub(super) found: Found,
     /// The tags whose own words leave it out (`voices without instruments`), by how well those meet it, 0 to 1.
-    pub(super) abstaining: HashMap<i64, f64>,
+    pub(super) abstaining: ById<f64>,
 }
 
 /// The tags that meet the wanted parts, without those that meet an unwanted one.
@@ -33,7 +32,7 @@ pub(super) struct Unwanted<'a> {
 /// higher. An unwanted part that met the tag by a name, for certain, or better than what is wanted takes it out; else the score
 /// falls by the share `score of the unwanted part`. What leaves it out in its own words rises by a share of what it lacks. No score is above 0.89: the query is nobody's name.
 pub(super) fn combine(wanted: &[Found], whole: Option<&Found>, unwanted: &[Unwanted<'_>]) -> Found {
-    let mut combined = Found::new();
+    let mut combined = Found::default();
     let rows = wanted.iter().chain(whole).flat_map(Found::keys);
     for id in rows {
         if combined.contains_key(id) {
@@ -102,7 +101,7 @@ mod tests {
         let wanted = [found(&[(1, 0.8), (2, 0.8), (3, 0.8), (4, 0.8), (5, 0.4)])];
         let mut unwanted = found(&[(2, 0.3), (3, 0.7), (5, 0.5)]);
         unwanted.insert(4, fused(MatchKind::Alias, 0.9));
-        let abstaining = HashMap::from([(1, 0.5)]);
+        let abstaining = ById::from_iter([(1, 0.5)]);
         let combined = combine(&wanted, None, &[Unwanted { text: "sad", found: unwanted, abstaining }]);
         let mut left: Vec<&i64> = combined.keys().collect();
         left.sort();

@@ -10,7 +10,7 @@ use crate::{
         Lang, Section, differs_by_noise, key, loose_key, parse_stems, rarity, split_elisions, stem_groups,
         telling_words, words,
     },
-    store::{MatchedTerm, Recalled},
+    store::{ById, MatchedTerm, Recalled},
 };
 
 use super::{
@@ -191,13 +191,13 @@ impl Hit<'_> {
         };
         let (mine, theirs) = (rank(self), rank(other));
         mine.partial_cmp(&theirs).is_some_and(|order| match order {
-            std::cmp::Ordering::Equal => self.term.term < other.term.term,
+            std::cmp::Ordering::Equal => *self.term.term < *other.term.term,
             order => order.is_gt(),
         })
     }
 
     fn evidence(&self) -> Evidence {
-        let matched = Match { kind: self.kind, term: Some(self.term.term.clone()), lang: self.term.lang };
+        let matched = Match { kind: self.kind, term: Some(self.term.term.to_string()), lang: self.term.lang };
         Evidence { matched, score: self.score, is_occasion: self.term.section == Section::UsageContext }
     }
 }
@@ -277,10 +277,10 @@ impl<'a> Words<'a> {
 }
 
 /// The evidence for each row among the recalled terms.
-pub(super) fn evidence(query: &Query, recalled: &Recalled) -> HashMap<i64, Evidence> {
+pub(super) fn evidence(query: &Query, recalled: &Recalled) -> ById<Evidence> {
     let words = Words::new(query, recalled);
-    let mut best: HashMap<i64, Hit<'_>> = HashMap::new();
-    let mut spread: HashMap<i64, SpreadWords<'_>> = HashMap::new();
+    let mut best: ById<Hit<'_>> = ById::default();
+    let mut spread: ById<SpreadWords<'_>> = ById::default();
     for term in &recalled.terms {
         let meeting = meet(&words, term);
         if let Some(met) = &meeting.words {
@@ -298,7 +298,7 @@ pub(super) fn evidence(query: &Query, recalled: &Recalled) -> HashMap<i64, Evide
     best.into_iter().map(|(synonym_id, hit)| (synonym_id, hit.evidence())).collect()
 }
 
-fn keep_better<'a>(best: &mut HashMap<i64, Hit<'a>>, found: Hit<'a>, lang: Option<Lang>) {
+fn keep_better<'a>(best: &mut ById<Hit<'a>>, found: Hit<'a>, lang: Option<Lang>) {
     let known = best.entry(found.term.synonym_id).or_insert(found);
     if found.beats(known, lang) {
         *known = found;
@@ -315,19 +315,19 @@ struct Meeting<'a> {
 fn meet<'a>(words: &Words<'_>, term: &'a MatchedTerm) -> Meeting<'a> {
     let query = words.query;
     let by_name = match term.section {
-        Section::Name if term.key == query.key => Some(MatchKind::Exact),
+        Section::Name if *term.key == query.key => Some(MatchKind::Exact),
         Section::Name | Section::SearchTerms if is_same_name(query, term) => Some(MatchKind::Alias),
         Section::Translations if is_same_name(query, term) => Some(MatchKind::Translation),
         _ => None,
     };
     if let Some(kind) = by_name {
         // A name met only without its noise words ("jazz music") is a little less certain.
-        let certainty = if term.key == query.key { 1.0 } else { 0.8 };
+        let certainty = if *term.key == query.key { 1.0 } else { 0.8 };
         return Meeting { hit: Some(Hit { kind, term, score: term.confidence.value() * certainty }), words: None };
     }
     let weight = section_weight(term.section);
     let is_name = term.section.is_name();
-    let phrase = query.phrases.get(&term.key).filter(|_| is_name).map(|range| words.of_phrase(range));
+    let phrase = query.phrases.get(&*term.key).filter(|_| is_name).map(|range| words.of_phrase(range));
     let shared = phrase.or_else(|| words.shared(term));
     let text = shared.as_ref().map(|(met, of_term)| {
         // What the query says and the term lacks weighs more than what the term says besides.
@@ -352,8 +352,8 @@ fn meet<'a>(words: &Words<'_>, term: &'a MatchedTerm) -> Meeting<'a> {
 }
 
 fn is_same_name(query: &Query, term: &MatchedTerm) -> bool {
-    term.key == query.key
-        || term.key == query.loose_key
+    *term.key == query.key
+        || *term.key == query.loose_key
         // Normalising is dear: first whether noise words alone can make the difference.
         || (differs_by_noise(&term.key, &query.loose_key) && loose_key(&term.term) == query.loose_key)
 }
@@ -376,7 +376,7 @@ impl<'a> SpreadWords<'a> {
             *best = best.max(weight * met);
         }
         let better =
-            self.term.is_none_or(|(known, other)| weight > known || (weight == known && term.term < other.term));
+            self.term.is_none_or(|(known, other)| weight > known || (weight == known && *term.term < *other.term));
         if better {
             self.term = Some((weight, term));
         }
@@ -419,18 +419,11 @@ fn beginning_similarity(query: &str, term: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Confidence, stems};
+    use crate::domain::{Confidence, SharedText, stems};
 
     fn term(synonym_id: i64, section: Section, text: &str) -> MatchedTerm {
-        MatchedTerm {
-            synonym_id,
-            section,
-            lang: None,
-            term: text.to_owned(),
-            key: key(text),
-            stems: stems(text),
-            confidence: Confidence::clamped(0.9),
-        }
+        let [term, key, stems] = SharedText::of([text, &key(text), &stems(text)]);
+        MatchedTerm { synonym_id, section, lang: None, term, key, stems, confidence: Confidence::clamped(0.9) }
     }
 
     fn best(query: &str, terms: &[MatchedTerm]) -> Evidence {

@@ -11,7 +11,7 @@ use crate::{
     domain::TagType,
     embed::{ComparedQuery, ShippedVector},
     generate::{Occasions, TagKey},
-    store::CandidateTag,
+    store::{ById, CandidateTag},
 };
 
 /// So many of the nearest wordings say what is played.
@@ -99,7 +99,7 @@ impl Played {
     }
 
     /// Raises what is played: `score + certainty × (1 − e^−(strength × share)) × (0.89 − score)`.
-    pub(super) fn raise(&self, found: &mut Found, tags: &HashMap<i64, CandidateTag>) {
+    pub(super) fn raise(&self, found: &mut Found, tags: &ById<CandidateTag>) {
         let parts: HashMap<(TagType, &str), Part> =
             self.tags.iter().map(|((tag_type, key), part)| ((*tag_type, key.as_str()), *part)).collect();
         for (id, fused) in found.iter_mut() {
@@ -159,7 +159,7 @@ mod tests {
     fn where_a_tag_itself_is_meant_no_occasion_is() {
         for (cosine, certainty) in [(0.3, 0.5), (0.8, 0.25), (1.0, 0.0)] {
             let mut played = Played { certainty: 0.5, tags: Vec::new() };
-            let found = Found::from([
+            let found = Found::from_iter([
                 (1, fuse(None, Some(cosine), &CALIBRATION)),
                 (2, fuse(None, Some(0.1), &CALIBRATION)),
                 (3, fuse(None, None, &CALIBRATION)),
@@ -176,10 +176,14 @@ mod tests {
         });
         let part = |share| Part { share, at: "raking leaves" };
         let played = Played { certainty: 0.5, tags: vec![(mood, part(1.0)), (genre, part(0.5))] };
-        let tag =
-            |(tag_type, key): &TagKey| CandidateTag { tag_type: *tag_type, name: "?".into(), key: (**key).into() };
+        let tag = |(tag_type, key): &TagKey| CandidateTag {
+            tag_type: *tag_type,
+            name: "?".into(),
+            key: (**key).into(),
+            state: 0,
+        };
         let namesake = CandidateTag { tag_type: TagType::Genre, ..tag(mood) };
-        let tags = HashMap::from([(1, tag(mood)), (2, tag(genre)), (3, namesake)]);
+        let tags = ById::from_iter([(1, tag(mood)), (2, tag(genre)), (3, namesake)]);
         let mut found: Found = (1..=3).map(|id| (id, fuse(None, Some(0.2), &CALIBRATION))).collect();
         let before = found[&3].score;
         played.raise(&mut found, &tags);

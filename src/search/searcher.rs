@@ -1,7 +1,7 @@
 //! The way of a query: cache, its parts asked one by one (`ask`), one ranking, explanation.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,7 +10,7 @@ use axum::body::Bytes;
 
 use super::{
     answer::{BranchExplanation, Degraded, SearchAnswer, SearchHit, SearchRequest, SearchRequestError},
-    ask::{Asked, LEXICAL_LIMIT, Sections},
+    ask::{Asked, LEXICAL_LIMIT, Sections, load},
     combine::{Found, Unwanted, combine},
     fuse::Fused,
     reading::{Reading, guarded_keys, may_be_composite},
@@ -19,7 +19,7 @@ use crate::{
     cache::{Cache, Computed, Key, What},
     domain::{Section, key},
     embed::EmbedService,
-    store::{CandidateTag, Recall, Store, StoreError},
+    store::{ById, CandidateTag, Recall, Store, StoreError},
 };
 
 /// How the search works.
@@ -165,9 +165,9 @@ impl Searcher {
         // A description (`without vocals`) is a search term, and no name; the query as a whole may be either.
         let by_name = terms.iter().filter(|term| match term.section {
             Section::Name | Section::Translations => true,
-            section => section.is_name() && term.key == whole,
+            section => section.is_name() && *term.key == whole,
         });
-        let names: HashSet<String> = by_name.map(|term| term.key.clone()).collect();
+        let names: HashSet<String> = by_name.map(|term| term.key.to_string()).collect();
         let is_name = names.contains(&whole);
         Ok(if is_name { Reading::plain(&request.q) } else { Reading::of(&request.q, &names) })
     }
@@ -180,8 +180,8 @@ impl Searcher {
         explain: bool,
     ) -> Result<Vec<SearchHit>, StoreError> {
         let ids: Vec<i64> = ranked.iter().map(|(id, _)| *id).collect();
-        candidates.sections.load(&*self.store, &ids).await?;
-        let (tags, mut sections) = (candidates.tags, candidates.sections.read);
+        let Candidates { tags, sections } = &mut candidates;
+        load(sections, &*self.store, tags, &ids).await?;
         let hit = |(id, fused): (i64, Fused)| {
             // Between recall and here a row may have been taken out.
             let (tag, synonyms) = (tags.get(&id)?, sections.remove(&id)?);
@@ -205,7 +205,7 @@ impl Searcher {
 /// What the parts of a query know of the rows they found.
 #[derive(Default)]
 struct Candidates {
-    tags: HashMap<i64, CandidateTag>,
+    tags: ById<CandidateTag>,
     sections: Sections,
 }
 
@@ -216,23 +216,22 @@ impl Candidates {
             (self.tags, self.sections) = (std::mem::take(&mut asked.tags), std::mem::take(&mut asked.sections));
         } else {
             self.tags.extend(asked.tags.drain());
-            self.sections.raw.extend(asked.sections.raw.drain());
-            self.sections.read.extend(asked.sections.read.drain());
+            self.sections.extend(asked.sections.drain());
         }
     }
 }
 
 /// The best of what was found that reach the caller's `min_score`, best first. Equal scores are ordered by name, so that the
 /// order of insertion never shows.
-fn best(found: Found, tags: &HashMap<i64, CandidateTag>, request: &SearchRequest) -> Vec<(i64, Fused)> {
-    let mut ranked: Vec<(&CandidateTag, i64, Fused)> = found
-        .into_iter()
+fn best(mut found: Found, tags: &ById<CandidateTag>, request: &SearchRequest) -> Vec<(i64, Fused)> {
+    let mut ranked: Vec<(f64, &CandidateTag, i64)> = found
+        .iter()
         .filter(|(_, fused)| fused.score >= request.min_score)
-        .filter_map(|(id, fused)| Some((tags.get(&id)?, id, fused)))
+        .filter_map(|(id, fused)| Some((fused.score, tags.get(id)?, *id)))
         .collect();
-    ranked.sort_by(|(tag, _, a), (other, _, b)| {
-        b.score.total_cmp(&a.score).then_with(|| tag.name.cmp(&other.name)).then(tag.tag_type.cmp(&other.tag_type))
+    ranked.sort_unstable_by(|(score, tag, _), (other_score, other, _)| {
+        other_score.total_cmp(score).then_with(|| tag.name.cmp(&other.name)).then(tag.tag_type.cmp(&other.tag_type))
     });
     ranked.truncate(request.limit);
-    ranked.into_iter().map(|(_, id, fused)| (id, fused)).collect()
+    ranked.into_iter().filter_map(|(_, _, id)| Some((id, found.remove(&id)?))).collect()
 }

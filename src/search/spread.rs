@@ -7,12 +7,13 @@
 use std::collections::HashMap;
 
 use super::{
+    ask::Sections,
     combine::Found,
     fuse::{FUSED_CEILING, Fused, round},
 };
 use crate::{
-    domain::{Synonyms, TagType, key},
-    store::CandidateTag,
+    domain::{TagType, key},
+    store::{ById, CandidateTag},
 };
 
 /// So many of the best results say what they are related to.
@@ -40,7 +41,7 @@ const NEAREST_GAIN: f64 = 0.7;
 const FAR_RANK: usize = 100;
 
 /// The best results, whose relations count; none where one is met by its name: then the query is that name and no other thing.
-pub(super) fn best(found: &Found, tags: &HashMap<i64, CandidateTag>) -> Vec<i64> {
+pub(super) fn best(found: &Found, tags: &ById<CandidateTag>) -> Vec<i64> {
     if found.values().any(Fused::is_by_name) {
         return Vec::new();
     }
@@ -83,13 +84,7 @@ pub(super) fn bring_nearest(found: &mut Found, occasion: f64) {
 
 /// Raises the candidates that the best results are related to: `score + (1 − e^−(strength × share)) × (0.89 − score)`, where
 /// `share` is the part that those which name the candidate as related have of the sum of the best scores.
-pub(super) fn spread(
-    found: &mut Found,
-    best: &[i64],
-    occasion: f64,
-    tags: &HashMap<i64, CandidateTag>,
-    sections: &HashMap<i64, Synonyms>,
-) {
+pub(super) fn spread(found: &mut Found, best: &[i64], occasion: f64, tags: &ById<CandidateTag>, sections: &Sections) {
     let mut named: HashMap<String, f64> = HashMap::new();
     let mut sum = 0.0;
     for (score, synonyms) in best.iter().filter_map(|id| Some((found.get(id)?.score, sections.get(id)?))) {
@@ -117,9 +112,11 @@ pub(super) fn spread(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
-        domain::{Calibration, TagType},
+        domain::{Calibration, Synonyms, TagType},
         search::{
             answer::{Match, MatchKind},
             fuse::fuse,
@@ -129,15 +126,20 @@ mod tests {
 
     const CALIBRATION: Calibration = Calibration { floor: 0.0, ceiling: 1.0, tags: 0 };
 
-    fn library() -> (HashMap<i64, CandidateTag>, HashMap<i64, Synonyms>) {
+    fn library() -> (ById<CandidateTag>, Sections) {
         let names = [(1, "Heartbroken"), (2, "Sad"), (3, "hard rock"), (4, "lonely")];
-        let tag = |name: &str| CandidateTag { tag_type: TagType::Mood, name: name.into(), key: key(name).into() };
-        let tags = names.into_iter().map(|(id, name)| (id, tag(name))).collect();
-        let related = |tags: &[&str]| Synonyms {
-            related_tags: tags.iter().map(ToString::to_string).collect(),
-            ..Synonyms::default()
+        let tag = |name: &str| CandidateTag {
+            tag_type: TagType::Mood,
+            name: name.into(),
+            key: key(name).as_str().into(),
+            state: 0,
         };
-        (tags, HashMap::from([(1, related(&["sad", "SAD", "lonely"])), (3, related(&["metal"]))]))
+        let tags = names.into_iter().map(|(id, name)| (id, tag(name))).collect();
+        let related = |tags: &[&str]| {
+            let related_tags = tags.iter().map(ToString::to_string).collect();
+            Arc::new(Synonyms { related_tags, ..Synonyms::default() })
+        };
+        (tags, Sections::from_iter([(1, related(&["sad", "SAD", "lonely"])), (3, related(&["metal"]))]))
     }
 
     fn text(score: f64) -> Evidence {
@@ -147,12 +149,12 @@ mod tests {
     #[test]
     fn what_the_best_are_related_to_rises_by_their_share() {
         let (tags, sections) = library();
-        let mut found = Found::from([
+        let mut found = Found::from_iter([
             (1, fuse(Some(&text(0.8)), None, &CALIBRATION)),
             (2, fuse(None, Some(0.3), &CALIBRATION)),
             (3, fuse(Some(&text(0.4)), None, &CALIBRATION)),
         ]);
-        let before: HashMap<i64, f64> = found.iter().map(|(id, fused)| (*id, fused.score)).collect();
+        let before: ById<f64> = found.iter().map(|(id, fused)| (*id, fused.score)).collect();
         assert!(!found[&2].is_answer());
         let best = best(&found, &tags);
         assert_eq!(best, [1, 3]);
@@ -168,8 +170,9 @@ mod tests {
     #[test]
     fn words_in_contexts_make_an_occasion_and_words_in_descriptions_none() {
         let by = |is_occasion, score| fuse(Some(&Evidence { is_occasion, ..text(score) }), None, &CALIBRATION);
-        let occasion_of =
-            |score, first, second| occasion(&Found::from([(1, by(first, score)), (2, by(second, score))]), &[1, 2]);
+        let occasion_of = |score, first, second| {
+            occasion(&Found::from_iter([(1, by(first, score)), (2, by(second, score))]), &[1, 2])
+        };
         assert_eq!((occasion_of(0.8, true, true), occasion_of(0.8, false, false)), (1.0, 0.0));
         assert!((0.6..0.7).contains(&occasion_of(0.8, true, false)));
         assert_eq!(occasion_of(0.4, true, false), 0.0, "one alone, barely met");
@@ -183,7 +186,7 @@ mod tests {
         }
         let found = || {
             let near = |cosine| fuse(None, Some(cosine), &CALIBRATION);
-            Found::from([
+            Found::from_iter([
                 (1, fuse(Some(&text(0.8)), None, &CALIBRATION)),
                 (2, near(0.1)),
                 (3, near(0.2)),
@@ -207,15 +210,17 @@ mod tests {
         let (tags, _) = library();
         let mut exact = text(1.0);
         exact.matched.kind = MatchKind::Exact;
-        let found =
-            Found::from([(1, fuse(Some(&text(0.8)), None, &CALIBRATION)), (2, fuse(Some(&exact), None, &CALIBRATION))]);
+        let found = Found::from_iter([
+            (1, fuse(Some(&text(0.8)), None, &CALIBRATION)),
+            (2, fuse(Some(&exact), None, &CALIBRATION)),
+        ]);
         assert!(best(&found, &tags).is_empty());
     }
 
     #[test]
     fn nothing_found_raises_nothing() {
         let (tags, sections) = library();
-        let mut found = Found::from([(2, fuse(None, Some(0.1), &CALIBRATION))]);
+        let mut found = Found::from_iter([(2, fuse(None, Some(0.1), &CALIBRATION))]);
         let best = best(&found, &tags);
         spread(&mut found, &best, 0.0, &tags, &sections);
         assert!(!found[&2].is_answer());

@@ -56,10 +56,10 @@ fn bit(letter: char) -> u32 {
     if letter.is_ascii_lowercase() { 1 << (u32::from(letter) - u32::from('a')) } else { 1 << 31 }
 }
 
-/// Whether so many errors may turn a text with these [`letters`] into one with those; comparing them is dear. An error changes
-/// two letters of the set at most: one goes, one comes.
+/// Whether so many errors may turn a text with these [`letters`] into one with those; comparing them is dear. By an error one
+/// letter goes from the set at most, and one comes.
 pub(crate) const fn may_be_near(letters: u32, others: u32, errors: u32) -> bool {
-    (letters ^ others).count_ones() <= 2 * errors
+    (letters & !others).count_ones() <= errors && (others & !letters).count_ones() <= errors
 }
 
 /// A letter for another.

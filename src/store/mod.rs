@@ -24,7 +24,7 @@ pub mod sqlite;
 mod steering;
 pub(crate) mod types;
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -47,10 +47,10 @@ pub use review::{BulkVerdict, Decision, ReviewCounts, ReviewFilter, ReviewItem, 
 pub use spaces::{HeldLock, NextSpace, SpaceProgress, SpaceStore, SpaceSwitch, Switched};
 pub use steering::{Paused, RetryFilter, SETTING_JOBS_PAUSED, SteeringStore};
 pub use types::{
-    CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish, Generated,
-    GenerationDone, GenerationNeed, GenerationOf, GenerationOutcome, JobCounts, JobFilter, Listing, MatchedTerm,
-    MeaningCheck, Page, QueueDepth, Recall, Recalled, Retention, Revision, SynonymFilter, SynonymsDraft, TagFilter,
-    TagOverview, TagUpdate, TagVector, VectorHit, VectorIndexReport, WebhookEvent, WebhookOutcome,
+    ById, CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish,
+    Generated, GenerationDone, GenerationNeed, GenerationOf, GenerationOutcome, JobCounts, JobFilter, Listing,
+    MatchedTerm, MeaningCheck, Page, QueueDepth, Recall, Recalled, Retention, Revision, SynonymFilter, SynonymsDraft,
+    TagFilter, TagOverview, TagUpdate, TagVector, VectorHit, VectorIndexReport, WebhookEvent, WebhookOutcome,
 };
 
 use crate::domain::{
@@ -302,8 +302,9 @@ pub trait SearchStore: Send + Sync {
     /// The active embedding space as last read: another process's change of it shows within a second.
     fn active_space(&self) -> Option<String>;
 
-    /// The sections of these active rows, by row: those that recall answered from.
-    async fn sections(&self, ids: &[i64]) -> Result<HashMap<i64, Synonyms>>;
+    /// The sections of these active rows, by row: as they were in the state that recall gives for each
+    /// ([`CandidateTag::state`]), or newer.
+    async fn sections(&self, rows: &[(i64, i64)]) -> Result<ById<Arc<Synonyms>>>;
 
     /// The names of the tags that are called by one of these keys in French, by key.
     async fn names_by_french(&self, keys: &[String]) -> Result<HashMap<String, String>>;

@@ -6,8 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{
-    Confidence, Job, JobKind, JobState, Lang, Lease, Priority, Section, Source, Synonyms, Tag, TagName, TagRef,
-    TagType, Term, Timestamp, TraceId,
+    Confidence, Job, JobKind, JobState, Lang, Lease, Priority, Section, SharedText, Source, Synonyms, Tag, TagName,
+    TagRef, TagType, Term, Timestamp, TraceId,
 };
 
 /// A tag that was created or was there.
@@ -421,6 +421,9 @@ pub struct Recall<'a> {
     pub vector_limit: usize,
 }
 
+/// By the number of a row: hashed fast, for nobody chooses these numbers to make them collide.
+pub type ById<T> = HashMap<i64, T, foldhash::fast::RandomState>;
+
 /// The candidates of both branches.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recalled {
@@ -429,9 +432,7 @@ pub struct Recalled {
     /// The nearest vectors, and those of every tag in `terms`; at most one per tag.
     pub vectors: Vec<VectorHit>,
     /// The tags of all terms and vectors, by row.
-    pub tags: HashMap<i64, CandidateTag>,
-    /// The sections of some of the rows, those that an answer is likely to show, as JSON.
-    pub sections: HashMap<i64, String>,
+    pub tags: ById<CandidateTag>,
     /// For each word of the query, how many tags it stands in.
     pub word_tags: Vec<usize>,
     /// How many tags there are to be found.
@@ -444,9 +445,11 @@ pub struct CandidateTag {
     /// Genre or mood.
     pub tag_type: TagType,
     /// Its name.
-    pub name: Arc<str>,
+    pub name: SharedText,
     /// The key of its name; empty where a plain SQL client has just renamed it.
-    pub key: Arc<str>,
+    pub key: SharedText,
+    /// Another number whenever its row was written, where a backend holds sections that it has read; else 0.
+    pub state: i64,
 }
 
 /// A term that met the query.
@@ -459,11 +462,11 @@ pub struct MatchedTerm {
     /// Its language, where known.
     pub lang: Option<Lang>,
     /// As written.
-    pub term: String,
+    pub term: SharedText,
     /// Its key.
-    pub key: String,
+    pub key: SharedText,
     /// Its words by their stems, as [`crate::domain::stems`] writes them.
-    pub stems: String,
+    pub stems: SharedText,
     /// How far it can be trusted.
     pub confidence: Confidence,
 }

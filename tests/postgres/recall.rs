@@ -1,70 +1,46 @@
-//! What comes along with the candidates.
+//! What is held of the tags that were found.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use musonym::{
-    domain::Calibration,
+    domain::Synonyms,
     store::{Recall, SearchStore as _, postgres::PostgresStore},
 };
 
 use crate::support::postgres::Database;
 
-const SPACE: &str = "space";
-const TAGS: u32 = 60;
+const TAGS: &str =
+    "INSERT INTO genre_tag (id, name, name_key) SELECT n, 'g' || n, 'g' || n FROM generate_series(1, 2) n;
+    INSERT INTO mir_synonym (id, tag_type, tag_id, synonyms, source, confidence, created_at, updated_at)
+    SELECT n, 'genre', n, jsonb_build_object('related_tags', jsonb_build_array('r' || n)), 'lexicon', 1, now(), now()
+    FROM generate_series(1, 2) n;
+    INSERT INTO synonym_term (synonym_id, section, position, term, term_key, stems, source, confidence, status)
+    SELECT n, 'search_terms', 0, 'drone', 'drone', 'drone', 'lexicon', 0.9, 'active' FROM generate_series(1, 2) n";
 
-/// Tags with a word in common: the first is the nearest to the query, the last the furthest, which has the word alone as a name.
-fn tags(calibration: Calibration) -> String {
-    let (floor, width) = (calibration.floor, calibration.ceiling - calibration.floor);
-    format!(
-        "INSERT INTO genre_tag (id, name, name_key) SELECT n, 'g' || n, 'g' || n FROM generate_series(1, {TAGS}) n;
-         INSERT INTO mir_synonym (id, tag_type, tag_id, synonyms, source, confidence, created_at, updated_at, embedding,
-             embedding_space, embedding_dimensions)
-         SELECT n, 'genre', n, jsonb_build_object('row', n), 'lexicon', 1, now(), now(),
-             ('[' || cosine || ',' || sqrt(1 - cosine * cosine) || repeat(',0', 766) || ']')::vector, '{SPACE}', 768
-         FROM generate_series(1, {TAGS}) n, LATERAL (SELECT {floor} + {width} * (1 - n::float8 / {TAGS}) AS cosine) AS near;
-         INSERT INTO synonym_term (synonym_id, section, position, term, term_key, stems, source, confidence, status)
-         SELECT n, 'search_terms', 0, 'drone bells', 'dronebells', 'drone bell', 'lexicon', 0.9, 'active'
-         FROM generate_series(1, {TAGS} - 1) n
-         UNION ALL
-         SELECT {TAGS}, 'search_terms', 0, 'drone', 'drone', 'drone', 'lexicon', 0.9, 'active';
-         INSERT INTO setting (key, value) VALUES ('embedding_space', '{SPACE}')"
-    )
-}
-
-/// The rows whose sections come along, and all that were found.
-async fn come_along(store: &PostgresStore, vector: Option<&[f32]>) -> (BTreeSet<i64>, usize) {
+/// The sections of both tags, as a search comes by them.
+async fn found(store: &PostgresStore) -> [Arc<Synonyms>; 2] {
     let (keys, stems) = (["drone".to_owned()], [vec!["drone".to_owned()]]);
-    let recall = Recall {
-        keys: &keys,
-        stems: &stems,
-        vector: vector.map(|vector| (SPACE, vector)),
-        term_limit: 200,
-        vector_limit: 100,
-        ..Recall::default()
-    };
+    let recall = Recall { keys: &keys, stems: &stems, term_limit: 200, vector_limit: 100, ..Recall::default() };
     let recalled = store.recall(&recall).await.unwrap();
-    for (id, sections) in &recalled.sections {
-        let sections: serde_json::Value = serde_json::from_str(sections).unwrap();
-        assert_eq!(sections["row"], *id, "each row has its own");
-    }
-    (recalled.sections.into_keys().collect(), recalled.tags.len())
+    let rows: Vec<(i64, i64)> = recalled.tags.iter().map(|(id, tag)| (*id, tag.state)).collect();
+    let sections = store.sections(&rows).await.unwrap();
+    [1, 2].map(|id| Arc::clone(&sections[&id]))
 }
 
 #[tokio::test]
-async fn the_sections_of_the_tags_that_will_score_best_come_along() {
+async fn sections_are_read_once_and_anew_when_any_client_has_written_their_row() {
     let Some(database) = Database::create().await else { return };
     drop(PostgresStore::open(database.options()).await.unwrap());
-    database.execute(&tags(Calibration::shipped(SPACE))).await;
+    database.execute(TAGS).await;
     let store = PostgresStore::open(database.options()).await.unwrap();
 
-    let mut query = vec![0.0f32; 768];
-    query[0] = 1.0;
-    let (mut rows, found) = come_along(&store, Some(&query)).await;
-    assert_eq!(found, TAGS as usize);
-    assert!(rows.remove(&i64::from(TAGS)), "met by its name, though it is the furthest");
-    let nearest: BTreeSet<i64> = (1..).take(rows.len()).collect();
-    assert!(rows.len() >= 10 && rows == nearest, "of those that the word says as much of, the nearest: {rows:?}");
+    let first = found(&store).await;
+    assert_eq!(first.each_ref().map(|sections| sections.related_tags.concat()), ["r1", "r2"]);
+    let again = found(&store).await;
+    assert!(first.iter().zip(&again).all(|(first, again)| Arc::ptr_eq(first, again)), "held");
 
-    let (rows, found) = come_along(&store, None).await;
-    assert!(found > rows.len() && rows.contains(&i64::from(TAGS)), "by words alone, too: {rows:?}");
+    // Neither the version nor the time of the change is touched, as by a client that knows nothing of them.
+    database.execute(r#"UPDATE mir_synonym SET synonyms = '{"related_tags": ["new"]}' WHERE id = 2"#).await;
+    let after = found(&store).await;
+    assert!(Arc::ptr_eq(&first[0], &after[0]) && after[1].related_tags == ["new"], "{after:?}");
 }

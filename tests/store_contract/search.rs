@@ -25,7 +25,7 @@ async fn recall(db: &Db, query: &str, tag_type: Option<TagType>) -> Recalled {
 
 /// The terms that a query meets.
 async fn met(db: &Db, query: &str) -> Vec<String> {
-    recall(db, query, None).await.terms.iter().map(|term| term.term.clone()).collect()
+    recall(db, query, None).await.terms.iter().map(|term| term.term.to_string()).collect()
 }
 
 async fn nearest(db: &Db, space: &str, vector: &[f32], keys: &[String], limit: usize) -> Vec<i64> {
@@ -69,7 +69,7 @@ contract! {
         }
         assert!(met(&db, "zzz").await.is_empty());
         let found = recall(&db, "melancholic", None).await.terms.remove(0);
-        assert_eq!((found.key.as_str(), found.section.as_str()), ("melancholic", "name"));
+        assert_eq!((&*found.key, found.section.as_str()), ("melancholic", "name"));
     }
 
     async fn any_text_can_be_asked_for(db) {
@@ -105,7 +105,7 @@ contract! {
         }
         assert_eq!(recall(&db, "aria", None).await.terms.len(), 2);
         let moods = recall(&db, "aria", Some(TagType::Mood)).await.terms;
-        assert_eq!(moods.iter().map(|term| term.term.as_str()).collect::<Vec<_>>(), ["aria like"]);
+        assert_eq!(moods.iter().map(|term| &*term.term).collect::<Vec<_>>(), ["aria like"]);
         db.store.deactivate_synonyms(row.id, None).await.unwrap();
         assert_eq!(met(&db, "aria").await, ["aria like"]);
         assert!(met(&db, "opera").await.is_empty());
@@ -239,11 +239,11 @@ contract! {
         let a = db.genre_with("aaa", &["x", "y"]).await;
         let b = db.store.create_synonyms(&draft(mood("bbb"), &["z", "a"])).await.unwrap();
         db.store.deactivate_synonyms(b.id, None).await.unwrap();
-        let sections = db.store.sections(&[a.id, b.id, 999]).await.unwrap();
-        assert_eq!(sections.into_iter().collect::<Vec<_>>(), [(a.id, a.synonyms.clone())]);
+        let sections = db.store.sections(&[(a.id, 0), (b.id, 0), (999, 0)]).await.unwrap();
+        assert_eq!(sections.into_iter().collect::<Vec<_>>(), [(a.id, a.synonyms.clone().into())]);
         let b = db.store.activate_synonyms(b.id).await.unwrap();
-        let of_both = db.store.sections(&[a.id, b.id]).await.unwrap();
-        assert_eq!((&of_both[&a.id], &of_both[&b.id]), (&a.synonyms, &b.synonyms));
+        let of_both = db.store.sections(&[(a.id, 0), (b.id, 0)]).await.unwrap();
+        assert_eq!((&*of_both[&a.id], &*of_both[&b.id]), (&a.synonyms, &b.synonyms));
     }
 
     async fn a_tag_is_named_by_its_french_name(db) {

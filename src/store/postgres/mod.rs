@@ -7,11 +7,13 @@
 #[macro_use]
 mod dialect;
 
+mod arrays;
 mod attach;
 mod backup;
 mod connect;
 mod recall;
 mod search;
+mod sections;
 mod vector_index;
 mod vocabulary;
 mod watch;
@@ -80,6 +82,7 @@ use crate::{
     domain::TagType,
     store::{HeldLock, Result, StoreError},
 };
+use sections::HeldSections;
 use tag_names::TagNames;
 use vocabulary::Vocabulary;
 
@@ -164,6 +167,7 @@ pub struct PostgresStore {
     /// The same pool: the shared statements tell reading from writing, as SQLite must.
     readers: PgPool,
     vocabulary: Arc<Vocabulary>,
+    sections: HeldSections,
     tag_names: tokio::sync::Mutex<TagNames>,
     changes: tokio_watch::Sender<u64>,
     watcher: CancellationToken,
@@ -186,6 +190,7 @@ impl PostgresStore {
             writer: pool.clone(),
             readers: pool,
             vocabulary,
+            sections: HeldSections::default(),
             tag_names: tokio::sync::Mutex::default(),
             changes: tokio_watch::Sender::new(0),
             watcher: CancellationToken::new(),

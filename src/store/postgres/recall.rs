@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use sqlx::postgres::PgRow;
+
 use super::{
     PostgresStore,
+    arrays::Elements,
     dialect::{dimensions, padded},
 };
 use crate::{
@@ -21,16 +24,8 @@ const TERMS_A_WORD: usize = 600;
 /// A word that stands in more tags than this is not looked up by itself where the query has a rarer one.
 const FREQUENT: usize = 1_000;
 
-/// Of so many tags the sections come along: those that an answer shows, by an estimate of its scores.
-const LIKELY: usize = 24;
-
 /// What begins with the query's key is worth as much as a name that is this alike.
 const PREFIX_WORTH: &str = "0.6";
-
-/// To estimate scores: what a phrase of the query that is a name is worth, a related tag beside other terms, and the vector.
-const PHRASE_WORTH: &str = "0.5";
-const RELATED_WORTH: &str = "0.5";
-const VECTOR_WORTH: &str = "0.7";
 
 /// Sections whose terms are names of the tag: what people misspell.
 const NAMES: &str = "'name', 'search_terms', 'translations'";
@@ -49,16 +44,15 @@ const OF_ACTIVE: &str = "CROSS JOIN LATERAL (
 ///
 /// Parameters: 1 keys, 2 words as text search queries, 3 their weights, 4 all words as one query, 5 the key that may be
 /// misspelt, 6 the query's vector, 7 the tag type, 8 the space, 9 the weight of all words together, 10 the dimensions of the
-/// space, 11 the keys of phrases, 12 the pattern of what begins with the fifth, 13 and 14 the cosines that mean nothing and
-/// everything.
+/// space, 11 the keys of phrases, 12 the pattern of what begins with the fifth.
 ///
 /// A term meets the query by its key, a name by that of a phrase, too; by its trigrams or beginning where no name has that key;
 /// or by its words. The first two keep to their share of the limit (keys in each section: a genre may be related to a thousand
-/// others), words get what is left of it, each its best first; equal hits are ordered by what they say. `likeness` and `place`
-/// estimate the score that ranking will give (`search::fuse`), only to know whose sections come along.
+/// others), words get what is left of it, each its best first; equal hits are ordered by what they say.
 ///
-/// The result has two rows of arrays, which are read in half the time of a row for each: one of the terms, and one of the tags of
-/// both branches, whose keys of terms are NULL. See [`Columns`].
+/// The result has two rows of arrays, which are read in a fraction of the time of a row for each: of the terms, and of the tags
+/// of both branches. For tags the second column is the type, the sixth the key of the name, the seventh the cosine, the last
+/// the state of the row.
 fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> String {
     let VectorTable { from, embedding, in_space } = vectors;
     let share = term_limit.div_ceil(EXACT_OR_MISSPELT_SHARE);
@@ -115,11 +109,7 @@ fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> 
             ORDER BY weight DESC, t.section <> 'name', t.section = 'related_tags', octet_length(t.stems), t.term
             LIMIT {share}
         ), found AS MATERIALIZED (
-            SELECT id, min(synonym_id) AS synonym_id,
-                max(CASE way WHEN 2 THEN least(1, weight / nullif($9, 0)) ELSE greatest(weight, {PHRASE_WORTH}) END)
-                    * CASE min(section) WHEN 'related_tags' THEN {RELATED_WORTH} ELSE 1 END
-                    * (1 + least(1, cardinality($2)::float8 / greatest(1, cardinality(string_to_array(min(stems), ' '))))) / 2
-                    AS likeness
+            SELECT id, min(synonym_id) AS synonym_id
             FROM (
                 SELECT * FROM keyed UNION ALL SELECT * FROM worded UNION ALL SELECT * FROM misspelt
             ) AS every
@@ -132,28 +122,20 @@ fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> 
             WHERE $6::real[] IS NOT NULL AND s.is_active AND {in_space} AND ($7 IS NULL OR s.tag_type = $7)
             ORDER BY {embedding} <=> (SELECT vector FROM asked) LIMIT {vector_limit}
         ), candidate AS (
-            SELECT id, max(likeness) AS likeness FROM (
-                SELECT synonym_id AS id, likeness FROM found UNION ALL SELECT id, 0 FROM nearest
-            ) AS either
-            GROUP BY id
+            SELECT synonym_id AS id FROM found UNION SELECT id FROM nearest
         ), tag AS (
-            SELECT s.id, s.tag_type, s.genre_tag_id, s.mood_tag_id, candidate.likeness,
+            SELECT s.id, s.xmin, s.tag_type, s.genre_tag_id, s.mood_tag_id,
                 CASE WHEN {in_space} THEN 1 - ({embedding} <=> (SELECT vector FROM asked)) END AS cosine
             FROM {from} JOIN candidate ON candidate.id = s.id
-        ), placed AS (
-            SELECT *, row_number() OVER (ORDER BY likeness + {VECTOR_WORTH} * (1 - likeness)
-                * greatest(0, least(1, COALESCE((cosine - $13) / nullif($14 - $13, 0), 0))) DESC) AS place
-            FROM tag
         )
         SELECT array_agg(t.synonym_id), array_agg(t.section), array_agg(t.lang), array_agg(t.term), array_agg(t.term_key),
-            array_agg(t.stems), array_agg(t.confidence)
+            array_agg(t.stems), array_agg(t.confidence), NULL
         FROM found JOIN synonym_term t ON t.id = found.id
         UNION ALL
-        SELECT array_agg(p.id), array_agg(p.tag_type),
-            array_agg(CASE WHEN place <= {LIKELY} THEN (SELECT synonyms::text FROM mir_synonym WHERE id = p.id) END),
-            array_agg(COALESCE(g.name, m.name)), NULL, array_agg(COALESCE(g.name_key, m.name_key)), array_agg(cosine)
-        FROM placed p
-        LEFT JOIN genre_tag g ON g.id = p.genre_tag_id LEFT JOIN mood_tag m ON m.id = p.mood_tag_id"
+        SELECT array_agg(tag.id), array_agg(tag_type), NULL, array_agg(COALESCE(g.name, m.name)), NULL,
+            array_agg(COALESCE(g.name_key, m.name_key)), array_agg(cosine), array_agg(tag.xmin::text::bigint)
+        FROM tag
+        LEFT JOIN genre_tag g ON g.id = tag.genre_tag_id LEFT JOIN mood_tag m ON m.id = tag.mood_tag_id"
     )
 }
 
@@ -194,7 +176,6 @@ impl PostgresStore {
     }
 
     async fn recall_once(&self, recall: &Recall<'_>) -> Result<Recalled> {
-        let calibration = self.calibration(recall.vector.map_or("", |(space, _)| space));
         let (word_tags, tag_count, is_active, misspelt) = self.vocabulary.read(|held| {
             let word_tags: Vec<usize> = recall.stems.iter().map(|stems| held.tags_with(stems)).collect();
             let space = recall.vector.map(|(space, _)| space);
@@ -235,13 +216,11 @@ impl PostgresStore {
                 dimensions.map(|dimensions| dimensions.to_string()),
                 Some(array(&phrases)),
                 beginning.clone(),
-                Some(calibration.floor.to_string()),
-                Some(calibration.ceiling.to_string()),
             ];
             let values = serde_json::json!(values).to_string();
             tracing::trace!(statement, values, "recall, to be explained or timed");
         }
-        let rows: Vec<Columns> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+        let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
             .bind(&keys)
             .bind(&words)
             .bind(&weights)
@@ -254,13 +233,11 @@ impl PostgresStore {
             .bind(dimensions)
             .bind(&phrases)
             .bind(&beginning)
-            .bind(calibration.floor)
-            .bind(calibration.ceiling)
             .fetch_all(&self.readers)
             .await?;
         let mut recalled = Recalled { word_tags, tag_count, ..Recalled::default() };
-        rows.into_iter().try_for_each(|row| take_in(&mut recalled, row))?;
-        let name = |hit: &VectorHit| recalled.tags.get(&hit.synonym_id).map(|tag| &tag.name);
+        rows.iter().try_for_each(|row| take_in(&mut recalled, row))?;
+        let name = |hit: &VectorHit| recalled.tags.get(&hit.synonym_id).map(|tag| &*tag.name);
         recalled.vectors.sort_unstable_by(|a, b| b.cosine.total_cmp(&a.cosine).then_with(|| name(a).cmp(&name(b))));
         Ok(recalled)
     }
@@ -277,46 +254,36 @@ fn beginning_with(key: &str) -> String {
     key.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_") + "%"
 }
 
-/// The columns of the statement: for terms the first word, for tags the second.
-type Columns = (
-    /* row */ Option<Vec<i64>>,
-    /* section, type */ Option<Vec<String>>,
-    /* language, sections as JSON */ Option<Vec<Option<String>>>,
-    /* term, name */ Option<Vec<String>>,
-    /* key of a term */ Option<Vec<String>>,
-    /* stems, key of a name */ Option<Vec<Option<String>>>,
-    /* confidence, cosine */ Option<Vec<Option<f64>>>,
-);
-
-/// Takes in the two rows of the statement.
-fn take_in(recalled: &mut Recalled, columns: Columns) -> Result<()> {
-    let (ids, kinds, details, texts, keys, stems, numbers) = columns;
-    let columns = ids.zip(kinds).zip(details).zip(texts).zip(stems).zip(numbers);
-    // Nothing was found.
-    let Some((((((ids, kinds), details), texts), stems), numbers)) = columns else { return Ok(()) };
-    let rows = ids.into_iter().zip(kinds).zip(details).zip(texts).zip(stems).zip(numbers);
-    let Some(keys) = keys else {
-        for (((((id, kind), sections), name), key), cosine) in rows {
+/// Takes in one of the two rows of the statement: of the tags, whose states are known, or of the terms.
+fn take_in(recalled: &mut Recalled, row: &PgRow) -> Result<()> {
+    let column = |number| Elements::of(row, number);
+    let (mut ids, mut kinds, mut languages, texts) = (column(0)?, column(1)?, column(2)?, column(3)?);
+    let (keys, others, mut numbers, mut states) = (column(4)?, column(5)?, column(6)?, column(7)?);
+    recalled.tags.reserve(states.clone().count());
+    let (mut keys, texts) = (keys.texts()?, texts.texts()?.zip(others.texts()?));
+    for (text, other) in texts {
+        let (Some(synonym_id), kind, number) = (ids.integer(), kinds.text()?.unwrap_or_default(), numbers.float())
+        else {
+            break;
+        };
+        if let Some(state) = states.integer() {
             let tag_type = kind.parse().map_err(StoreError::Corrupt)?;
-            let tag = CandidateTag { tag_type, name: name.into(), key: key.unwrap_or_default().into() };
-            recalled.tags.insert(id, tag);
+            recalled.tags.insert(synonym_id, CandidateTag { tag_type, name: text, key: other, state });
             #[expect(clippy::cast_possible_truncation, reason = "a cosine, made of f32")]
-            recalled.vectors.extend(cosine.map(|cosine| VectorHit { synonym_id: id, cosine: cosine as f32 }));
-            recalled.sections.extend(sections.map(|sections| (id, sections)));
+            recalled.vectors.extend(number.map(|cosine| VectorHit { synonym_id, cosine: cosine as f32 }));
+        } else {
+            let Some(key) = keys.next() else { break };
+            recalled.terms.push(Arc::new(MatchedTerm {
+                synonym_id,
+                section: kind.parse().map_err(StoreError::Corrupt)?,
+                lang: languages.text()?.map(|lang| lang.parse().map_err(StoreError::Corrupt)).transpose()?,
+                term: text,
+                key,
+                stems: other,
+                confidence: Confidence::new(number.unwrap_or_default())
+                    .map_err(|error| StoreError::Corrupt(error.to_string()))?,
+            }));
         }
-        return Ok(());
-    };
-    for ((((((synonym_id, kind), lang), term), stems), confidence), key) in rows.zip(keys) {
-        recalled.terms.push(Arc::new(MatchedTerm {
-            synonym_id,
-            section: kind.parse().map_err(StoreError::Corrupt)?,
-            lang: lang.map(|lang| lang.parse().map_err(StoreError::Corrupt)).transpose()?,
-            term,
-            key,
-            stems: stems.unwrap_or_default(),
-            confidence: Confidence::new(confidence.unwrap_or_default())
-                .map_err(|error| StoreError::Corrupt(error.to_string()))?,
-        }));
     }
     Ok(())
 }

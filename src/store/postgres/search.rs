@@ -1,15 +1,16 @@
 //! What the search asks of this backend.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
-use sqlx::{Row, postgres::PgRow, types::Json};
+use sqlx::{Row, postgres::PgRow};
 
 use super::{PostgresStore, dialect::unpadded, rows};
 use crate::{
     domain::{Calibration, Synonyms, TagType},
     store::{
-        Recall, Recalled, Result, SETTING_CALIBRATION, SearchStore, StoreError, TagVector, sampling::by_hash_of_names,
+        ById, Recall, Recalled, Result, SETTING_CALIBRATION, SearchStore, StoreError, TagVector,
+        sampling::by_hash_of_names,
     },
 };
 
@@ -36,13 +37,8 @@ impl SearchStore for PostgresStore {
         self.vocabulary.read(|held| held.active_space.clone())
     }
 
-    async fn sections(&self, ids: &[i64]) -> Result<HashMap<i64, Synonyms>> {
-        let rows: Vec<(i64, Json<Synonyms>)> =
-            sqlx::query_as("SELECT id, synonyms FROM mir_synonym WHERE is_active AND id = ANY ($1)")
-                .bind(ids)
-                .fetch_all(&self.readers)
-                .await?;
-        Ok(rows.into_iter().map(|(id, Json(synonyms))| (id, synonyms)).collect())
+    async fn sections(&self, rows: &[(i64, i64)]) -> Result<ById<Arc<Synonyms>>> {
+        self.sections.load(&self.readers, rows).await
     }
 
     fn known_words(&self, stems: &[Vec<String>]) -> Vec<bool> {

@@ -240,13 +240,19 @@ impl Held {
         match lists.as_slice() {
             [] => 0,
             [list] => list.len(),
-            lists => {
-                let mut rows = lists.concat();
-                #[expect(clippy::stable_sort_primitive, reason = "it merges runs, of which this is made")]
-                rows.sort();
-                rows.dedup();
-                rows.len()
-            }
+            [first, rest @ ..] => rest.iter().fold(first.to_vec(), |rows, list| union(&rows, list)).len(),
         }
     }
+}
+
+/// Two ascending lists as one.
+fn union(mut a: &[i64], mut b: &[i64]) -> Vec<i64> {
+    let mut either = Vec::with_capacity(a.len() + b.len());
+    while let ([first, ..], [other, ..]) = (a, b) {
+        either.push(*first.min(other));
+        (a, b) = (&a[usize::from(first <= other)..], &b[usize::from(other <= first)..]);
+    }
+    either.extend_from_slice(a);
+    either.extend_from_slice(b);
+    either
 }

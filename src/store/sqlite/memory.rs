@@ -20,7 +20,7 @@ use super::{
     vectors::{VectorIndex, decode},
 };
 use crate::{
-    domain::{Calibration, Confidence, Lang, Section},
+    domain::{Calibration, Confidence, Lang, Section, SharedText},
     store::{MatchedTerm, Result, SETTING_CALIBRATION, SETTING_EMBEDDING_SPACE, TagVector, sampling::by_hash_of_names},
 };
 
@@ -193,14 +193,9 @@ impl Indexed {
         let terms: Vec<TermRow> = json(row.try_get("terms")?)?;
         let terms = terms
             .into_iter()
-            .map(|(section, lang, term, key, stems, confidence)| MatchedTerm {
-                synonym_id,
-                section,
-                lang,
-                term,
-                key,
-                stems,
-                confidence,
+            .map(|(section, lang, term, key, stems, confidence)| {
+                let [term, key, stems] = SharedText::of([&term, &key, &stems]);
+                MatchedTerm { synonym_id, section, lang, term, key, stems, confidence }
             })
             .collect();
         // Without a name the tag is gone, and its row will be.
@@ -236,7 +231,7 @@ impl Indexed {
         by_hash_of_names(&mut tags, |(tag, _)| (&tag.name, tag.tag_type));
         let sample = tags.iter().take(limit);
         let sample =
-            sample.map(|(tag, vector)| TagVector { name: tag.name.clone(), vector: vector.to_vec() }).collect();
+            sample.map(|(tag, vector)| TagVector { name: (*tag.name).into(), vector: vector.to_vec() }).collect();
         (sample, tags.len())
     }
 

@@ -1,13 +1,13 @@
 //! Recall, from memory alone: terms by key, stem and trigram, vectors by their cosine.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::SqliteStore;
+use super::{SqliteStore, memory::Indexed};
 use crate::{
     domain::{Calibration, Synonyms},
-    store::{Recall, Recalled, Result, SETTING_CALIBRATION, SearchStore, StoreError, TagVector},
+    store::{ById, Recall, Recalled, Result, SETTING_CALIBRATION, SearchStore, StoreError, TagVector},
 };
 
 #[async_trait]
@@ -33,8 +33,9 @@ impl SearchStore for SqliteStore {
         self.memory.read(|index| index.active_space.clone())
     }
 
-    async fn sections(&self, ids: &[i64]) -> Result<HashMap<i64, Synonyms>> {
-        Ok(self.memory.read(|index| ids.iter().filter_map(|id| Some((*id, index.terms.sections(*id)?))).collect()))
+    async fn sections(&self, rows: &[(i64, i64)]) -> Result<ById<Arc<Synonyms>>> {
+        let sections = |index: &Indexed, id| Some((id, Arc::new(index.terms.sections(id)?)));
+        Ok(self.memory.read(|index| rows.iter().filter_map(|(id, _)| sections(index, *id)).collect()))
     }
 
     fn known_words(&self, stems: &[Vec<String>]) -> Vec<bool> {

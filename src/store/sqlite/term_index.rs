@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    domain::{Lang, Section, Synonyms, TagType, parse_stems, rarity},
+    domain::{Lang, Section, SharedText, Synonyms, TagType, parse_stems, rarity},
     store::{CandidateTag, EXACT_OR_MISSPELT_SHARE, MatchedTerm, Recall, Recalled, may_be_misspelt},
 };
 
@@ -109,9 +109,9 @@ impl TermIndex {
         if self.dead * SWEEP_SHARE > self.terms.len() {
             self.sweep();
         }
-        let key = terms.iter().find(|term| term.section == Section::Name).map(|term| term.key.as_str());
-        let tag = CandidateTag { tag_type, name: tag_name.into(), key: key.unwrap_or_default().into() };
-        let tag = Arc::new(tag);
+        let key = terms.iter().find(|term| term.section == Section::Name).map(|term| &*term.key);
+        let [name, key] = SharedText::of([tag_name, key.unwrap_or_default()]);
+        let tag = Arc::new(CandidateTag { tag_type, name, key, state: 0 });
         for term in terms {
             let key_length = term.key.chars().count();
             self.insert(Indexed { term: Arc::new(term), tag: Arc::clone(&tag), key_length });
@@ -166,7 +166,7 @@ impl TermIndex {
             let french = places
                 .filter_map(|place| self.at(*place))
                 .filter(|indexed| indexed.term.section == Section::Translations && indexed.term.lang == Some(Lang::Fr));
-            Some((key.clone(), french.map(|indexed| &indexed.tag.name).min()?.to_string()))
+            Some((key.clone(), french.map(|indexed| &*indexed.tag.name).min()?.to_string()))
         };
         keys.iter().filter_map(name).collect()
     }
@@ -343,15 +343,8 @@ mod tests {
     use crate::domain::{Confidence, key, stem_groups, stems};
 
     fn term(synonym_id: i64, section: Section, text: &str) -> MatchedTerm {
-        MatchedTerm {
-            synonym_id,
-            section,
-            lang: None,
-            term: text.to_owned(),
-            key: key(text),
-            stems: stems(text),
-            confidence: Confidence::CERTAIN,
-        }
+        let [term, key, stems] = SharedText::of([text, &key(text), &stems(text)]);
+        MatchedTerm { synonym_id, section, lang: None, term, key, stems, confidence: Confidence::CERTAIN }
     }
 
     fn index(rows: &[(i64, &[&str])]) -> TermIndex {
@@ -375,7 +368,7 @@ mod tests {
             term_limit,
             vector_limit: 0,
         };
-        let mut met: Vec<String> = index.recall(&recall).terms.iter().map(|term| term.term.clone()).collect();
+        let mut met: Vec<String> = index.recall(&recall).terms.iter().map(|term| term.term.to_string()).collect();
         met.sort();
         met
     }
