@@ -22,7 +22,7 @@ pub enum StoreError {
     #[error("the lease on job {0} is lost")]
     LeaseLost(i64),
     /// The database is locked by another process or out of connections; trying again helps.
-    #[error("the database is busy: {0}")]
+    #[error("the database cannot serve now: {0}")]
     Busy(String),
     /// No room is left.
     #[error("the database or its disk is full: {0}")]
