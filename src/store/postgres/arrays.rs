@@ -110,10 +110,10 @@ mod tests {
 
     /// Elements as the wire has them.
     fn sent(elements: &[Option<&[u8]>]) -> Vec<u8> {
-        let length = |element: &Option<&[u8]>| element.map_or(-1, |bytes| i32::try_from(bytes.len()).unwrap());
+        let length = |element: Option<&[u8]>| element.map_or(-1, |bytes| i32::try_from(bytes.len()).unwrap());
         elements
             .iter()
-            .flat_map(|element| [&length(element).to_be_bytes(), element.unwrap_or_default()].concat())
+            .flat_map(|element| [&length(*element).to_be_bytes(), element.unwrap_or_default()].concat())
             .collect()
     }
 
