@@ -5,9 +5,9 @@
 mod calibration;
 mod job;
 mod normalise;
+mod order;
 mod outbound;
 mod shared_text;
-
 mod span;
 mod stem;
 mod synonyms;
@@ -20,6 +20,7 @@ pub use job::{
     EmbedPayload, GeneratePayload, Job, JobKind, JobState, Lease, LeasedJob, NewJob, Priority, RELATED_TAGS,
 };
 pub use normalise::{NORMALISER_VERSION, differs_by_noise, is_noise, is_noise_word, key, loose_key, words};
+pub use order::keep_first;
 pub use outbound::{DeliveryState, OutboundKind};
 pub use shared_text::SharedText;
 

@@ -202,6 +202,13 @@ pub enum MatchKind {
     Vector,
 }
 
+impl MatchKind {
+    /// Whether the query is a name of the tag.
+    pub const fn is_name(self) -> bool {
+        matches!(self, Self::Exact | Self::Alias | Self::Translation)
+    }
+}
+
 /// What met the query.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Match {

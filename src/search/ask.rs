@@ -10,7 +10,7 @@ use super::{
     combine::Found,
     fuse::{Fused, by_ranks, fuse},
     gloss::{Gloss, gloss, phrase_keys},
-    lexical::{Query, evidence},
+    lexical::{Evidence, Query, evidence},
     occasions::Played,
     reading::negates,
     searcher::{SearchError, Searcher},
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     domain::{Calibration, Synonyms, stem_groups},
     embed::{EmbedError, EmbedModel, QueryEmbedding, QueryVector},
-    store::{ById, CandidateTag, MatchedTerm, Recall, Recalled, Store, StoreError},
+    store::{ById, CandidateTag, LookAt, MatchedTerm, Recall, Recalled, Store, StoreError},
 };
 
 /// Terms that each way of lexical matching may propose.
@@ -60,7 +60,7 @@ impl Searcher {
         &self,
         text: &str,
         request: &SearchRequest,
-        counts: impl Fn(&MatchedTerm) -> bool,
+        counts: impl Fn(&MatchedTerm) -> bool + Sync,
     ) -> Result<Asked, SearchError> {
         let (spelt, corrected) = self.spell(text, request);
         let gloss = self.gloss(&spelt, request).await?;
@@ -71,20 +71,19 @@ impl Searcher {
         let (mut embedding, beside) = tokio::join!(self.embed(request, &gloss), beside);
         let mut embedding_took = started.elapsed();
         let mut played = played(request, embedding.vector.as_ref(), beside.as_deref());
-        let mut recalled = self.recall(&query, &played, request, embedding.vector.as_ref()).await?;
+        let mut by_words = ByWords::default();
+        let mut look_at = |recalled: &Recalled| by_words = ByWords::of(&query, recalled, &counts);
+        let mut recalled = self.recall(&query, &played, request, embedding.vector.as_ref(), &mut look_at).await?;
         if recalled.vectors.is_empty() && self.is_of_former_space(request, &embedding) {
             embedding = self.embed(request, &gloss).await;
             embedding_took = started.elapsed();
-            recalled = self.recall(&query, &played, request, embedding.vector.as_ref()).await?;
+            recalled = self.recall(&query, &played, request, embedding.vector.as_ref(), &mut look_at).await?;
         }
         let degraded = embedding.failure.as_ref().map(|failure| degraded(failure, &embedding));
         let vector = embedding.vector;
-        let (terms, left_out): (Vec<_>, Vec<_>) = recalled.terms.into_iter().partition(|term| counts(term));
-        recalled.terms = terms;
-        let abstaining = abstaining(&query, &recalled, left_out);
         let space = vector.map(|vector| vector.space);
         let calibration = self.store.calibration(space.as_deref().unwrap_or_default());
-        let mut found = found(&query, &recalled, &calibration);
+        let mut found = found(by_words.evidence, &recalled, &calibration);
         let mut sections = Sections::default();
         if request.related {
             played.doubt(&found);
@@ -115,6 +114,7 @@ impl Searcher {
             lexical_candidates: recalled.terms.len(),
             vector_candidates: recalled.vectors.len(),
         };
+        let abstaining = by_words.abstaining;
         Ok(Asked { found, abstaining, tags: recalled.tags, sections, degraded, explanation, embedding_took })
     }
 
@@ -166,24 +166,24 @@ impl Searcher {
         played: &Played,
         request: &SearchRequest,
         vector: Option<&QueryVector>,
+        look_at: LookAt<'_>,
     ) -> Result<Recalled, StoreError> {
         let by_words = request.branches != Branches::Vector;
         let (keys, mut phrases) = if by_words { (query.keys(), query.phrase_keys()) } else { Default::default() };
         phrases.extend(played.keys().cloned());
         let stems = query.looked_up_stems();
         let fuzzy = by_words && request.typos && query.key.chars().count() <= LONGEST_FUZZY_KEY;
-        self.store
-            .recall(&Recall {
-                keys: &keys,
-                phrases: &phrases,
-                stems: if by_words { &stems } else { &[] },
-                fuzzy_key: fuzzy.then_some(query.key.as_str()),
-                vector: vector.map(|vector| (vector.space.as_str(), &*vector.vector)),
-                tag_type: request.tag_type,
-                term_limit: LEXICAL_LIMIT,
-                vector_limit: VECTOR_LIMIT,
-            })
-            .await
+        let recall = Recall {
+            keys: &keys,
+            phrases: &phrases,
+            stems: if by_words { &stems } else { &[] },
+            fuzzy_key: fuzzy.then_some(query.key.as_str()),
+            vector: vector.map(|vector| (vector.space.as_str(), &*vector.vector)),
+            tag_type: request.tag_type,
+            term_limit: LEXICAL_LIMIT,
+            vector_limit: VECTOR_LIMIT,
+        };
+        self.store.recall_looking(&recall, look_at).await
     }
 }
 
@@ -212,21 +212,28 @@ fn degraded(failure: &EmbedError, embedding: &QueryEmbedding) -> Degraded {
 }
 
 /// All candidates with their scores, those below the floor, too.
-fn found(query: &Query, recalled: &Recalled, calibration: &Calibration) -> Found {
-    let lexical = evidence(query, recalled);
+fn found(mut by_words: ById<Evidence>, recalled: &Recalled, calibration: &Calibration) -> Found {
     let cosines: ById<f32> = recalled.vectors.iter().map(|hit| (hit.synonym_id, hit.cosine)).collect();
-    let fused = |id: &i64| (*id, fuse(lexical.get(id), cosines.get(id).copied(), calibration));
+    let fused = |id: &i64| (*id, fuse(by_words.remove(id), cosines.get(id).copied(), calibration));
     recalled.tags.keys().map(fused).collect()
 }
 
-/// How well the terms that are no evidence meet the query, by row.
-fn abstaining(query: &Query, recalled: &Recalled, terms: Vec<Arc<MatchedTerm>>) -> ById<f64> {
-    if terms.is_empty() {
-        return ById::default();
+/// What the words of the query say of the rows.
+#[derive(Default)]
+struct ByWords {
+    evidence: ById<Evidence>,
+    /// How well the terms that are no evidence meet the query.
+    abstaining: ById<f64>,
+}
+
+impl ByWords {
+    fn of(query: &Query, recalled: &Recalled, counts: &impl Fn(&MatchedTerm) -> bool) -> Self {
+        let abstaining = evidence(query, recalled, |term| !counts(term));
+        Self {
+            evidence: evidence(query, recalled, counts),
+            abstaining: abstaining.into_iter().map(|(id, evidence)| (id, evidence.score)).collect(),
+        }
     }
-    let (word_tags, tag_count) = (recalled.word_tags.clone(), recalled.tag_count);
-    let met = evidence(query, &Recalled { terms, word_tags, tag_count, ..Recalled::default() });
-    met.into_iter().map(|(id, evidence)| (id, evidence.score)).collect()
 }
 
 /// The synonyms of rows, as far as they were needed.

@@ -78,7 +78,7 @@ mod tests {
 
     fn fused(kind: MatchKind, score: f64) -> Fused {
         let evidence = Evidence { matched: Match { kind, term: None, lang: None }, score: 0.5, is_occasion: false };
-        Fused { score, ..fuse(Some(&evidence), None, &Calibration { floor: 0.0, ceiling: 1.0, tags: 0 }) }
+        Fused { score, ..fuse(Some(evidence), None, &Calibration { floor: 0.0, ceiling: 1.0, tags: 0 }) }
     }
 
     fn found(rows: &[(i64, f64)]) -> Found {

@@ -61,32 +61,27 @@ pub(super) struct Fused {
 }
 
 /// Fuses what both branches say of a tag.
-pub(super) fn fuse(evidence: Option<&Evidence>, cosine: Option<f32>, calibration: &Calibration) -> Fused {
+pub(super) fn fuse(evidence: Option<Evidence>, cosine: Option<f32>, calibration: &Calibration) -> Fused {
     let vector = cosine.map(|cosine| calibration.score(cosine));
-    let lexical = evidence.map(lexical_score);
-    let matched = evidence.map(|evidence| evidence.matched.clone());
-    let by_name = matched
-        .as_ref()
-        .is_some_and(|matched| matches!(matched.kind, MatchKind::Exact | MatchKind::Alias | MatchKind::Translation));
-    let (score, weights) = match evidence {
+    let lexical = evidence.as_ref().map(lexical_score);
+    let by_name = evidence.as_ref().is_some_and(|evidence| evidence.matched.kind.is_name());
+    let (score, weights) = match &evidence {
         Some(evidence) if by_name => (name_score(evidence, vector), (0.0, 0.0)),
         _ => fused_score(lexical, vector),
     };
     let is_elsewhere = cosine.is_some_and(|cosine| calibration.is_elsewhere(cosine));
-    let by_words = matched.as_ref().is_some_and(|matched| matched.kind == MatchKind::Text);
-    let floor = if is_elsewhere && by_words { UNSUPPORTED_FLOOR } else { SCORE_FLOOR };
+    let by_words = evidence.as_ref().is_some_and(|evidence| evidence.matched.kind == MatchKind::Text);
+    let is_by_occasion = evidence.as_ref().is_some_and(|evidence| evidence.is_occasion);
     // A text match that says little beside a near meaning is no reason to name.
-    let matched = matched
+    let matched = evidence
+        .map(|evidence| evidence.matched)
         .filter(|_| by_name || lexical.unwrap_or(0.0) >= 0.5 * vector.unwrap_or(0.0))
         .unwrap_or(Match { kind: MatchKind::Vector, term: None, lang: None });
-    let (lexical, vector) = (lexical.map(round), vector.map(round));
-    let is_by_occasion = evidence.is_some_and(|evidence| evidence.is_occasion);
-    let score = round(score);
     Fused {
-        score,
-        floor,
-        lexical,
-        vector,
+        score: round(score),
+        floor: if is_elsewhere && by_words { UNSUPPORTED_FLOOR } else { SCORE_FLOOR },
+        lexical: lexical.map(round),
+        vector: vector.map(round),
         matched,
         is_by_occasion,
         cosine,
@@ -101,7 +96,7 @@ pub(super) fn fuse(evidence: Option<&Evidence>, cosine: Option<f32>, calibration
 impl Fused {
     /// Whether it was met by a name, which has a band of its own.
     pub(super) const fn is_by_name(&self) -> bool {
-        matches!(self.matched.kind, MatchKind::Exact | MatchKind::Alias | MatchKind::Translation)
+        self.matched.kind.is_name()
     }
 
     /// Whether it is good enough to be an answer.
@@ -190,10 +185,7 @@ pub(super) fn by_ranks(found: &mut [(&str, &mut Fused)]) {
 
 /// The lexical branch's own score: a name is a full match, whatever band it goes to.
 fn lexical_score(evidence: &Evidence) -> f64 {
-    match evidence.matched.kind {
-        MatchKind::Exact | MatchKind::Alias | MatchKind::Translation => 1.0,
-        _ => evidence.score,
-    }
+    if evidence.matched.kind.is_name() { 1.0 } else { evidence.score }
 }
 
 fn name_score(evidence: &Evidence, vector: Option<f64>) -> f64 {
@@ -232,18 +224,18 @@ mod tests {
         Evidence { matched: Match { kind, term: Some("x".to_owned()), lang: None }, score, is_occasion: false }
     }
 
-    fn score(evidence: Option<&Evidence>, cosine: Option<f32>) -> Option<f64> {
+    fn score(evidence: Option<Evidence>, cosine: Option<f32>) -> Option<f64> {
         Some(fuse(evidence, cosine, &CALIBRATION)).filter(Fused::is_answer).map(|fused| fused.score)
     }
 
     #[test]
     fn every_kind_keeps_to_its_band() {
-        assert_eq!(score(Some(&evidence(MatchKind::Exact, 1.0)), Some(-1.0)), Some(1.0));
+        assert_eq!(score(Some(evidence(MatchKind::Exact, 1.0)), Some(-1.0)), Some(1.0));
         for confidence in [0.0, 0.5, 1.0] {
             for cosine in [None, Some(-1.0), Some(0.5), Some(1.0)] {
-                let alias = score(Some(&evidence(MatchKind::Alias, confidence)), cosine).unwrap();
+                let alias = score(Some(evidence(MatchKind::Alias, confidence)), cosine).unwrap();
                 assert!((0.90..=0.99).contains(&alias), "{alias}");
-                if let Some(fused) = score(Some(&evidence(MatchKind::Text, confidence)), cosine) {
+                if let Some(fused) = score(Some(evidence(MatchKind::Text, confidence)), cosine) {
                     assert!(fused <= 0.89, "{fused}");
                 }
             }
@@ -253,16 +245,16 @@ mod tests {
 
     #[test]
     fn a_branch_that_is_absent_leaves_its_weight_to_the_other() {
-        assert_eq!(score(Some(&evidence(MatchKind::Text, 0.5)), None), Some(0.445));
-        assert_eq!(score(Some(&evidence(MatchKind::Text, 0.5)), Some(1.0)), Some(round(0.89 * 0.85)));
+        assert_eq!(score(Some(evidence(MatchKind::Text, 0.5)), None), Some(0.445));
+        assert_eq!(score(Some(evidence(MatchKind::Text, 0.5)), Some(1.0)), Some(round(0.89 * 0.85)));
     }
 
     #[test]
     fn what_both_branches_rank_high_comes_first_by_ranks() {
-        let mut both = fuse(Some(&evidence(MatchKind::Text, 0.6)), Some(0.6), &CALIBRATION);
-        let mut words = fuse(Some(&evidence(MatchKind::Text, 0.9)), None, &CALIBRATION);
+        let mut both = fuse(Some(evidence(MatchKind::Text, 0.6)), Some(0.6), &CALIBRATION);
+        let mut words = fuse(Some(evidence(MatchKind::Text, 0.9)), None, &CALIBRATION);
         let mut meaning = fuse(None, Some(0.9), &CALIBRATION);
-        let mut name = fuse(Some(&evidence(MatchKind::Exact, 1.0)), Some(0.1), &CALIBRATION);
+        let mut name = fuse(Some(evidence(MatchKind::Exact, 1.0)), Some(0.1), &CALIBRATION);
         by_ranks(&mut [("a", &mut both), ("b", &mut words), ("c", &mut meaning), ("d", &mut name)]);
         assert_eq!(name.score, 1.0);
         assert!(both.score > words.score && both.score > meaning.score && both.score < 0.89);
@@ -271,15 +263,15 @@ mod tests {
 
     #[test]
     fn strong_words_are_not_drowned_by_a_poor_vector() {
-        assert_eq!(score(Some(&evidence(MatchKind::Fuzzy, 0.8)), Some(0.0)), Some(0.712));
-        assert_eq!(score(Some(&evidence(MatchKind::Fuzzy, 0.8)), Some(0.5)), Some(round(0.89 * (0.35 + 0.65 * 0.8))));
+        assert_eq!(score(Some(evidence(MatchKind::Fuzzy, 0.8)), Some(0.0)), Some(0.712));
+        assert_eq!(score(Some(evidence(MatchKind::Fuzzy, 0.8)), Some(0.5)), Some(round(0.89 * (0.35 + 0.65 * 0.8))));
     }
 
     #[test]
     fn what_lies_below_the_floor_is_no_answer() {
         assert_eq!(score(None, Some(0.3)), None);
-        assert_eq!(score(Some(&evidence(MatchKind::Text, 0.2)), None), None);
+        assert_eq!(score(Some(evidence(MatchKind::Text, 0.2)), None), None);
         let text = evidence(MatchKind::Text, 0.35);
-        assert_eq!((score(Some(&text), Some(-0.2)), score(Some(&text), None)), (None, Some(round(0.89 * 0.35))));
+        assert_eq!((score(Some(text.clone()), Some(-0.2)), score(Some(text), None)), (None, Some(round(0.89 * 0.35))));
     }
 }

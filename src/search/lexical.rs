@@ -276,12 +276,12 @@ impl<'a> Words<'a> {
     }
 }
 
-/// The evidence for each row among the recalled terms.
-pub(super) fn evidence(query: &Query, recalled: &Recalled) -> ById<Evidence> {
+/// The evidence for each row among the recalled terms that count.
+pub(super) fn evidence(query: &Query, recalled: &Recalled, counts: impl Fn(&MatchedTerm) -> bool) -> ById<Evidence> {
     let words = Words::new(query, recalled);
     let mut best: ById<Hit<'_>> = ById::default();
     let mut spread: ById<SpreadWords<'_>> = ById::default();
-    for term in &recalled.terms {
+    for term in recalled.terms.iter().filter(|term| counts(term)) {
         let meeting = meet(&words, term);
         if let Some(met) = &meeting.words {
             spread.entry(term.synonym_id).or_insert_with(|| SpreadWords::new(query)).add(met, term);
@@ -428,9 +428,11 @@ mod tests {
 
     fn best(query: &str, terms: &[MatchedTerm]) -> Evidence {
         let terms = terms.iter().cloned().map(std::sync::Arc::new).collect();
-        evidence(&Query::new(query, query, None, &Gloss::default()), &Recalled { terms, ..Recalled::default() })
-            .remove(&1)
-            .unwrap()
+        evidence(&Query::new(query, query, None, &Gloss::default()), &Recalled { terms, ..Recalled::default() }, |_| {
+            true
+        })
+        .remove(&1)
+        .unwrap()
     }
 
     #[test]
@@ -478,7 +480,7 @@ mod tests {
                 Query::new(query, query, None, &gloss).with_compounds(query, &gloss, |stems| vec![true; stems.len()]);
             let terms = [term(1, Section::UsageContext, text), term(2, Section::UsageContext, other)];
             let terms = terms.into_iter().map(std::sync::Arc::new).collect();
-            let found = evidence(&query, &Recalled { terms, ..Recalled::default() });
+            let found = evidence(&query, &Recalled { terms, ..Recalled::default() }, |_| true);
             let score = |id: i64| found.get(&id).map_or(0.0, |evidence| evidence.score);
             assert!(score(1) > 0.2 && score(1) > score(2), "{text} {}, {other} {}", score(1), score(2));
         }

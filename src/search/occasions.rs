@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use super::combine::Found;
 use crate::{
-    domain::TagType,
+    domain::{TagType, keep_first},
     embed::{ComparedQuery, ShippedVector},
     generate::{Occasions, TagKey},
     store::{ById, CandidateTag},
@@ -64,8 +64,7 @@ impl Played {
         let mut near: Vec<(f32, usize)> =
             VECTORS.iter().enumerate().map(|(place, vector)| (vector.cosine(&query), place)).collect();
         near.retain(|(cosine, _)| *cosine > NEAR);
-        near.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        near.truncate(NEAREST);
+        keep_first(&mut near, NEAREST, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let Some((nearest, _)) = near.first() else { return Self::default() };
         let certainty = f64::from(((nearest - NEAR) / (SURE - NEAR)).min(1.0));
         let occasions = Occasions::get();

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     cache::{Cache, Computed, Key, What},
-    domain::{Section, key},
+    domain::{Section, keep_first, key},
     embed::EmbedService,
     store::{ById, CandidateTag, Recall, Store, StoreError},
 };
@@ -229,9 +229,8 @@ fn best(mut found: Found, tags: &ById<CandidateTag>, request: &SearchRequest) ->
         .filter(|(_, fused)| fused.score >= request.min_score)
         .filter_map(|(id, fused)| Some((fused.score, tags.get(id)?, *id)))
         .collect();
-    ranked.sort_unstable_by(|(score, tag, _), (other_score, other, _)| {
+    keep_first(&mut ranked, request.limit, |(score, tag, _), (other_score, other, _)| {
         other_score.total_cmp(score).then_with(|| tag.name.cmp(&other.name)).then(tag.tag_type.cmp(&other.tag_type))
     });
-    ranked.truncate(request.limit);
     ranked.into_iter().filter_map(|(_, _, id)| Some((id, found.remove(&id)?))).collect()
 }

@@ -12,7 +12,7 @@ use super::{
     fuse::{FUSED_CEILING, Fused, round},
 };
 use crate::{
-    domain::{TagType, key},
+    domain::{TagType, keep_first, key},
     store::{ById, CandidateTag},
 };
 
@@ -50,8 +50,7 @@ pub(super) fn best(found: &Found, tags: &ById<CandidateTag>) -> Vec<i64> {
         .filter(|(_, fused)| fused.is_answer())
         .filter_map(|(id, fused)| Some((fused.score, &*tags.get(id)?.name, *id)))
         .collect();
-    best.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    best.truncate(TOP);
+    keep_first(&mut best, TOP, |a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)).then(a.2.cmp(&b.2)));
     best.into_iter().map(|(_, _, id)| id).collect()
 }
 
@@ -68,11 +67,14 @@ pub(super) fn occasion(found: &Found, best: &[i64]) -> f64 {
 
 /// Lets the tags whose vectors are the nearest to an occasion rise, by their place among the [`FAR_RANK`] nearest.
 pub(super) fn bring_nearest(found: &mut Found, occasion: f64) {
+    if occasion <= 0.0 {
+        return;
+    }
     let mut cosines: Vec<f32> = found.values().filter_map(|fused| fused.cosine).collect();
-    cosines.sort_unstable_by(|a, b| b.total_cmp(a));
-    let (Some(nearest), Some(far)) = (cosines.first(), cosines.get(FAR_RANK - 1).or(cosines.last())) else { return };
+    keep_first(&mut cosines, FAR_RANK, |a, b| b.total_cmp(a));
+    let (Some(nearest), Some(far)) = (cosines.first(), cosines.last()) else { return };
     let width = f64::from(nearest - far);
-    if width <= 0.0 || occasion <= 0.0 {
+    if width <= 0.0 {
         return;
     }
     for fused in found.values_mut() {
@@ -150,9 +152,9 @@ mod tests {
     fn what_the_best_are_related_to_rises_by_their_share() {
         let (tags, sections) = library();
         let mut found = Found::from_iter([
-            (1, fuse(Some(&text(0.8)), None, &CALIBRATION)),
+            (1, fuse(Some(text(0.8)), None, &CALIBRATION)),
             (2, fuse(None, Some(0.3), &CALIBRATION)),
-            (3, fuse(Some(&text(0.4)), None, &CALIBRATION)),
+            (3, fuse(Some(text(0.4)), None, &CALIBRATION)),
         ]);
         let before: ById<f64> = found.iter().map(|(id, fused)| (*id, fused.score)).collect();
         assert!(!found[&2].is_answer());
@@ -169,7 +171,7 @@ mod tests {
 
     #[test]
     fn words_in_contexts_make_an_occasion_and_words_in_descriptions_none() {
-        let by = |is_occasion, score| fuse(Some(&Evidence { is_occasion, ..text(score) }), None, &CALIBRATION);
+        let by = |is_occasion, score| fuse(Some(Evidence { is_occasion, ..text(score) }), None, &CALIBRATION);
         let occasion_of = |score, first, second| {
             occasion(&Found::from_iter([(1, by(first, score)), (2, by(second, score))]), &[1, 2])
         };
@@ -187,7 +189,7 @@ mod tests {
         let found = || {
             let near = |cosine| fuse(None, Some(cosine), &CALIBRATION);
             Found::from_iter([
-                (1, fuse(Some(&text(0.8)), None, &CALIBRATION)),
+                (1, fuse(Some(text(0.8)), None, &CALIBRATION)),
                 (2, near(0.1)),
                 (3, near(0.2)),
                 (4, near(0.1)),
@@ -211,8 +213,8 @@ mod tests {
         let mut exact = text(1.0);
         exact.matched.kind = MatchKind::Exact;
         let found = Found::from_iter([
-            (1, fuse(Some(&text(0.8)), None, &CALIBRATION)),
-            (2, fuse(Some(&exact), None, &CALIBRATION)),
+            (1, fuse(Some(text(0.8)), None, &CALIBRATION)),
+            (2, fuse(Some(exact), None, &CALIBRATION)),
         ]);
         assert!(best(&found, &tags).is_empty());
     }

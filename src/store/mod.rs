@@ -48,7 +48,7 @@ pub use spaces::{HeldLock, NextSpace, SpaceProgress, SpaceStore, SpaceSwitch, Sw
 pub use steering::{Paused, RetryFilter, SETTING_JOBS_PAUSED, SteeringStore};
 pub use types::{
     ById, CandidateTag, ClaimOrder, CreatedTag, EmbedInput, EmbeddingDone, EmbeddingOutcome, Enqueued, Finish,
-    Generated, GenerationDone, GenerationNeed, GenerationOf, GenerationOutcome, JobCounts, JobFilter, Listing,
+    Generated, GenerationDone, GenerationNeed, GenerationOf, GenerationOutcome, JobCounts, JobFilter, Listing, LookAt,
     MatchedTerm, MeaningCheck, Page, QueueDepth, Recall, Recalled, Retention, Revision, SynonymFilter, SynonymsDraft,
     TagFilter, TagOverview, TagUpdate, TagVector, VectorHit, VectorIndexReport, WebhookEvent, WebhookOutcome,
 };
@@ -296,8 +296,14 @@ pub trait JobStore: Send + Sync {
 /// Recall for the search: the database proposes, `search` ranks.
 #[async_trait]
 pub trait SearchStore: Send + Sync {
-    /// Candidates of both branches.
-    async fn recall(&self, recall: &Recall<'_>) -> Result<Recalled>;
+    /// Candidates of both branches. `look_at` is given the terms before the tags and vectors are known: a server still compares
+    /// vectors then. It is called again where terms had to be recalled anew.
+    async fn recall_looking(&self, recall: &Recall<'_>, look_at: LookAt<'_>) -> Result<Recalled>;
+
+    /// Candidates of both branches, all at once.
+    async fn recall(&self, recall: &Recall<'_>) -> Result<Recalled> {
+        self.recall_looking(recall, &mut |_| ()).await
+    }
 
     /// The active embedding space as last read: another process's change of it shows within a second.
     fn active_space(&self) -> Option<String>;

@@ -424,6 +424,9 @@ pub struct Recall<'a> {
 /// By the number of a row: hashed fast, for nobody chooses these numbers to make them collide.
 pub type ById<T> = HashMap<i64, T, foldhash::fast::RandomState>;
 
+/// What looks at recalled terms as soon as they are known.
+pub type LookAt<'a> = &'a mut (dyn FnMut(&Recalled) + Send);
+
 /// The candidates of both branches.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recalled {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::TryStreamExt as _;
 use sqlx::postgres::PgRow;
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
 use crate::{
     domain::{Confidence, TagType, rarity},
     store::{
-        CandidateTag, EXACT_OR_MISSPELT_SHARE, MatchedTerm, Recall, Recalled, Result, SearchStore, StoreError,
+        CandidateTag, EXACT_OR_MISSPELT_SHARE, LookAt, MatchedTerm, Recall, Recalled, Result, SearchStore, StoreError,
         VectorHit, may_be_misspelt,
     },
 };
@@ -26,6 +27,9 @@ const FREQUENT: usize = 1_000;
 
 /// What begins with the query's key is worth as much as a name that is this alike.
 const PREFIX_WORTH: &str = "0.6";
+
+/// PostgreSQL sends what it has whenever it has so many bytes (`PQ_SEND_BUFFER_SIZE` in its `pqcomm.c`), and at the end.
+const SEND_BUFFER: usize = 8_192;
 
 /// Sections whose terms are names of the tag: what people misspell.
 const NAMES: &str = "'name', 'search_terms', 'translations'";
@@ -51,7 +55,7 @@ const OF_ACTIVE: &str = "CROSS JOIN LATERAL (
 /// others), words get what is left of it, each its best first; equal hits are ordered by what they say.
 ///
 /// The result has two rows of arrays, which are read in a fraction of the time of a row for each: of the terms, and of the tags
-/// of both branches. For tags the second column is the type, the sixth the key of the name, the seventh the cosine, the last
+/// of both branches. A row of nothing between them pushes the first one out, to be looked at while vectors are compared. For tags the second column is the type, the sixth the key of the name, the seventh the cosine, the last
 /// the state of the row.
 fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> String {
     let VectorTable { from, embedding, in_space } = vectors;
@@ -132,6 +136,8 @@ fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> 
             array_agg(t.stems), array_agg(t.confidence), NULL
         FROM found JOIN synonym_term t ON t.id = found.id
         UNION ALL
+        SELECT NULL, ARRAY[repeat(' ', {SEND_BUFFER})], NULL, NULL, NULL, NULL, NULL, NULL::bigint[] WHERE $6::real[] IS NOT NULL
+        UNION ALL
         SELECT array_agg(tag.id), array_agg(tag_type), NULL, array_agg(COALESCE(g.name, m.name)), NULL,
             array_agg(COALESCE(g.name_key, m.name_key)), array_agg(cosine), array_agg(tag.xmin::text::bigint)
         FROM tag
@@ -161,21 +167,21 @@ const OTHER: VectorTable = VectorTable {
 };
 
 impl PostgresStore {
-    /// See [`crate::store::SearchStore::recall`].
-    pub(super) async fn recall_candidates(&self, recall: &Recall<'_>) -> Result<Recalled> {
+    /// See [`crate::store::SearchStore::recall_looking`].
+    pub(super) async fn recall_candidates(&self, recall: &Recall<'_>, look_at: LookAt<'_>) -> Result<Recalled> {
         let believed = self.active_space();
-        let recalled = self.recall_once(recall).await?;
+        let recalled = self.recall_once(recall, look_at).await?;
         if recall.vector.is_none() || !recalled.vectors.is_empty() {
             return Ok(recalled);
         }
         // No vector at all: the active space may be another one since it was last read, and vectors lie elsewhere.
         if self.active_space() != believed || self.vocabulary.refresh(&self.readers).await? {
-            return self.recall_once(recall).await;
+            return self.recall_once(recall, look_at).await;
         }
         Ok(recalled)
     }
 
-    async fn recall_once(&self, recall: &Recall<'_>) -> Result<Recalled> {
+    async fn recall_once(&self, recall: &Recall<'_>, look_at: LookAt<'_>) -> Result<Recalled> {
         let (word_tags, tag_count, is_active, misspelt) = self.vocabulary.read(|held| {
             let word_tags: Vec<usize> = recall.stems.iter().map(|stems| held.tags_with(stems)).collect();
             let space = recall.vector.map(|(space, _)| space);
@@ -220,7 +226,7 @@ impl PostgresStore {
             let values = serde_json::json!(values).to_string();
             tracing::trace!(statement, values, "recall, to be explained or timed");
         }
-        let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
+        let mut rows = sqlx::query(sqlx::AssertSqlSafe(statement))
             .bind(&keys)
             .bind(&words)
             .bind(&weights)
@@ -233,10 +239,15 @@ impl PostgresStore {
             .bind(dimensions)
             .bind(&phrases)
             .bind(&beginning)
-            .fetch_all(&self.readers)
-            .await?;
+            .fetch(&self.readers);
         let mut recalled = Recalled { word_tags, tag_count, ..Recalled::default() };
-        rows.iter().try_for_each(|row| take_in(&mut recalled, row))?;
+        if let Some(terms) = rows.try_next().await? {
+            take_in(&mut recalled, &terms)?;
+            look_at(&recalled);
+        }
+        while let Some(row) = rows.try_next().await? {
+            take_in(&mut recalled, &row)?;
+        }
         let name = |hit: &VectorHit| recalled.tags.get(&hit.synonym_id).map(|tag| &*tag.name);
         recalled.vectors.sort_unstable_by(|a, b| b.cosine.total_cmp(&a.cosine).then_with(|| name(a).cmp(&name(b))));
         Ok(recalled)

@@ -9,7 +9,7 @@ use super::{PostgresStore, dialect::unpadded, rows};
 use crate::{
     domain::{Calibration, Synonyms, TagType},
     store::{
-        ById, Recall, Recalled, Result, SETTING_CALIBRATION, SearchStore, StoreError, TagVector,
+        ById, LookAt, Recall, Recalled, Result, SETTING_CALIBRATION, SearchStore, StoreError, TagVector,
         sampling::by_hash_of_names,
     },
 };
@@ -29,8 +29,8 @@ macro_rules! with_vector {
 
 #[async_trait]
 impl SearchStore for PostgresStore {
-    async fn recall(&self, recall: &Recall<'_>) -> Result<Recalled> {
-        self.recall_candidates(recall).await
+    async fn recall_looking(&self, recall: &Recall<'_>, look_at: LookAt<'_>) -> Result<Recalled> {
+        self.recall_candidates(recall, look_at).await
     }
 
     fn active_space(&self) -> Option<String> {

@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use super::{SqliteStore, memory::Indexed};
 use crate::{
     domain::{Calibration, Synonyms},
-    store::{ById, Recall, Recalled, Result, SETTING_CALIBRATION, SearchStore, StoreError, TagVector},
+    store::{ById, LookAt, Recall, Recalled, Result, SETTING_CALIBRATION, SearchStore, StoreError, TagVector},
 };
 
 #[async_trait]
 impl SearchStore for SqliteStore {
-    async fn recall(&self, recall: &Recall<'_>) -> Result<Recalled> {
-        Ok(self.memory.read(|index| {
+    async fn recall_looking(&self, recall: &Recall<'_>, look_at: LookAt<'_>) -> Result<Recalled> {
+        let recalled = self.memory.read(|index| {
             let mut recalled = index.terms.recall(recall);
             if let Some((space, query)) = recall.vector
                 && let Some(vectors) = index.spaces.get(space)
@@ -26,7 +26,9 @@ impl SearchStore for SqliteStore {
             let rows = rows.chain(recalled.vectors.iter().map(|hit| hit.synonym_id));
             recalled.tags = rows.filter_map(|id| Some((id, index.terms.tag(id)?.clone()))).collect();
             recalled
-        }))
+        });
+        look_at(&recalled);
+        Ok(recalled)
     }
 
     fn active_space(&self) -> Option<String> {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    domain::{Lang, Section, SharedText, Synonyms, TagType, parse_stems, rarity},
+    domain::{Lang, Section, SharedText, Synonyms, TagType, keep_first, parse_stems, rarity},
     store::{CandidateTag, EXACT_OR_MISSPELT_SHARE, MatchedTerm, Recall, Recalled, may_be_misspelt},
 };
 
@@ -289,11 +289,7 @@ impl TermIndex {
     fn keep_best(&self, mut hits: Vec<(f64, Place)>, limit: usize, found: &mut Vec<Place>) {
         let order = |place: Place| self.at(place).map(Indexed::order);
         let better = |a: &(f64, Place), b: &(f64, Place)| b.0.total_cmp(&a.0).then_with(|| order(a.1).cmp(&order(b.1)));
-        if hits.len() > limit {
-            hits.select_nth_unstable_by(limit, better);
-            hits.truncate(limit);
-        }
-        hits.sort_unstable_by(better);
+        keep_first(&mut hits, limit, better);
         found.extend(hits.into_iter().map(|(_, place)| place));
     }
 }

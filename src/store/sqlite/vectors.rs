@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{domain::TagType, store::VectorHit};
+use crate::{
+    domain::{TagType, keep_first},
+    store::VectorHit,
+};
 
 /// All vectors of one space, contiguous.
 #[derive(Debug, Default)]
@@ -80,11 +83,7 @@ impl VectorIndex {
         let nearer = |a: &VectorHit, b: &VectorHit| {
             b.cosine.total_cmp(&a.cosine).then_with(|| tag_name(a.synonym_id).cmp(tag_name(b.synonym_id)))
         };
-        if hits.len() > limit {
-            hits.select_nth_unstable_by(limit, nearer);
-            hits.truncate(limit);
-        }
-        hits.sort_unstable_by(nearer);
+        keep_first(&mut hits, limit, nearer);
         let mut known: HashSet<i64> = hits.iter().map(|hit| hit.synonym_id).collect();
         for synonym_id in also {
             if let Some(vector) = self.get(synonym_id)
