@@ -11,6 +11,7 @@ mod arrays;
 mod attach;
 mod backup;
 mod connect;
+mod last_connection;
 mod recall;
 mod search;
 mod sections;
@@ -82,6 +83,7 @@ use crate::{
     domain::TagType,
     store::{HeldLock, Result, StoreError},
 };
+use last_connection::LastConnection;
 use sections::HeldSections;
 use tag_names::TagNames;
 use vocabulary::Vocabulary;
@@ -166,6 +168,8 @@ pub struct PostgresStore {
     writer: PgPool,
     /// The same pool: the shared statements tell reading from writing, as SQLite must.
     readers: PgPool,
+    /// Of the same pool: for the next search.
+    last_connection: Arc<LastConnection>,
     vocabulary: Arc<Vocabulary>,
     sections: HeldSections,
     tag_names: tokio::sync::Mutex<TagNames>,
@@ -185,6 +189,7 @@ impl PostgresStore {
         let index_settings = Arc::new(vector_index::SessionSettings::default());
         let connect::Opened { pool, location } = connect::open(&options, &index_settings).await?;
         let vocabulary = Arc::new(Vocabulary::load(&pool).await?);
+        let watcher = CancellationToken::new();
         let store = Self {
             location,
             writer: pool.clone(),
@@ -193,7 +198,8 @@ impl PostgresStore {
             sections: HeldSections::default(),
             tag_names: tokio::sync::Mutex::default(),
             changes: tokio_watch::Sender::new(0),
-            watcher: CancellationToken::new(),
+            last_connection: Arc::new(LastConnection::new(options.max_connections, watcher.clone())),
+            watcher,
             all_embedded: Mutex::new(None),
             index_settings,
             options,

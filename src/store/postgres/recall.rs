@@ -226,6 +226,7 @@ impl PostgresStore {
             let values = serde_json::json!(values).to_string();
             tracing::trace!(statement, values, "recall, to be explained or timed");
         }
+        let mut kept = self.last_connection.take(&self.readers, &self.index_settings).await?;
         let mut rows = sqlx::query(sqlx::AssertSqlSafe(statement))
             .bind(&keys)
             .bind(&words)
@@ -239,7 +240,7 @@ impl PostgresStore {
             .bind(dimensions)
             .bind(&phrases)
             .bind(&beginning)
-            .fetch(&self.readers);
+            .fetch(&mut *kept.connection);
         let mut recalled = Recalled { word_tags, tag_count, ..Recalled::default() };
         if let Some(terms) = rows.try_next().await? {
             take_in(&mut recalled, &terms)?;
@@ -248,6 +249,8 @@ impl PostgresStore {
         while let Some(row) = rows.try_next().await? {
             take_in(&mut recalled, &row)?;
         }
+        drop(rows);
+        self.last_connection.keep(kept);
         let name = |hit: &VectorHit| recalled.tags.get(&hit.synonym_id).map(|tag| &*tag.name);
         recalled.vectors.sort_unstable_by(|a, b| b.cosine.total_cmp(&a.cosine).then_with(|| name(a).cmp(&name(b))));
         Ok(recalled)

@@ -22,7 +22,7 @@ impl PostgresStore {
     /// Refreshes the vocabulary and wakes whoever waits for changes, until the store is closed.
     pub(super) fn listen(&self) {
         let (pool, vocabulary) = (self.readers.clone(), Arc::clone(&self.vocabulary));
-        let index_settings = Arc::clone(&self.index_settings);
+        let (index_settings, last_connection) = (Arc::clone(&self.index_settings), Arc::clone(&self.last_connection));
         let (changes, stop) = (self.changes.clone(), self.watcher.clone());
         tokio::spawn(async move {
             let mut listener = None;
@@ -38,7 +38,7 @@ impl PostgresStore {
                     listen_at = tokio::time::Instant::now() + LISTEN_AGAIN;
                 }
                 tokio::select! {
-                    () = stop.cancelled() => return,
+                    () = stop.cancelled() => return last_connection.let_go(),
                     _ = polls.tick() => {}
                     heard = hear(&mut listener) => news |= heard,
                 }
@@ -52,6 +52,7 @@ impl PostgresStore {
                         tracing::debug!(%error, "what is known of the vector index could not be read");
                     }
                 }
+                last_connection.let_go();
                 if news {
                     changes.send_modify(|tick| *tick += 1);
                 }
