@@ -236,7 +236,9 @@ impl Held {
     /// In how many tags a word stands by one of its stems.
     pub(super) fn tags_with(&self, stems: &[String]) -> usize {
         let lists = stems.iter().filter_map(|stem| self.stem_numbers.get(stem.as_str()));
-        let lists: Vec<&[i64]> = lists.map(|number| self.stem_rows[*number as usize].as_slice()).collect();
+        let mut lists: Vec<&[i64]> = lists.map(|number| self.stem_rows[*number as usize].as_slice()).collect();
+        // The French and the English stem of a word mostly stand together.
+        lists.dedup();
         match lists.as_slice() {
             [] => 0,
             [list] => list.len(),
