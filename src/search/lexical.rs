@@ -428,11 +428,8 @@ mod tests {
 
     fn best(query: &str, terms: &[MatchedTerm]) -> Evidence {
         let terms = terms.iter().cloned().map(std::sync::Arc::new).collect();
-        evidence(&Query::new(query, query, None, &Gloss::default()), &Recalled { terms, ..Recalled::default() }, |_| {
-            true
-        })
-        .remove(&1)
-        .unwrap()
+        let query = Query::new(query, query, None, &Gloss::default());
+        evidence(&query, &Recalled { terms, ..Recalled::default() }, |_| true).remove(&1).unwrap()
     }
 
     #[test]

@@ -1,6 +1,5 @@
-//! The connection that searched last, kept for the next search. The pool hands out the one that has rested longest, and its
-//! server process has other things in its processor's caches by then: that costs a search more than all that is done here for it
-//! (docs/SCALING.md).
+//! The connection that searched last, kept for the next search. The pool hands out the one that has rested longest, whose server
+//! process finds other things in the caches of its processor (docs/adr/0007).
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
