@@ -55,8 +55,8 @@ const OF_ACTIVE: &str = "CROSS JOIN LATERAL (
 /// others), words get what is left of it, each its best first; equal hits are ordered by what they say.
 ///
 /// The result has two rows of arrays, which are read in a fraction of the time of a row for each: of the terms, and of the tags
-/// of both branches. A row of nothing between them pushes the first one out, to be looked at while vectors are compared. For tags the second column is the type, the sixth the key of the name, the seventh the cosine, the last
-/// the state of the row.
+/// of both branches. For tags the second column is the type, the sixth the key of the name, the seventh the cosine, the last the
+/// state of the row. A row of blanks between the two pushes the terms out, to be looked at while vectors are compared.
 fn recall_sql(vectors: &VectorTable, term_limit: usize, vector_limit: usize) -> String {
     let VectorTable { from, embedding, in_space } = vectors;
     let share = term_limit.div_ceil(EXACT_OR_MISSPELT_SHARE);
@@ -268,7 +268,7 @@ fn beginning_with(key: &str) -> String {
     key.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_") + "%"
 }
 
-/// Takes in one of the two rows of the statement: of the tags, whose states are known, or of the terms.
+/// Takes in a row of the statement: of the tags, whose states are known, or of the terms. That of blanks has no texts.
 fn take_in(recalled: &mut Recalled, row: &PgRow) -> Result<()> {
     let column = |number| Elements::of(row, number);
     let (mut ids, mut kinds, mut languages, texts) = (column(0)?, column(1)?, column(2)?, column(3)?);
